@@ -1,0 +1,136 @@
+#include "control/core/model.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const kind_names[KIND_COUNT][2] = {
+	[KIND_SITE] = {"site", "sites"},
+	[KIND_GATEWAY] = {"gateway", "gateways"},
+	[KIND_LINK] = {"link", "links"},
+	[KIND_PATH] = {"path", "paths"},
+};
+
+static const struct class_info classes[] = {
+	{.name = "lossless", .id = 0, .dscp = 34},
+	{.name = "bulk", .id = 1, .dscp = 10},
+	{.name = "control", .id = 2, .dscp = 46},
+};
+
+#define CLASS_COUNT (sizeof(classes) / sizeof(classes[0]))
+
+static bool is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool model_name_is_valid(const char *name)
+{
+	size_t len = 0;
+
+	if (!is_alphanumeric(name[0]))
+		return false;
+	for (; name[len]; len++) {
+		if (len >= MODEL_NAME_BYTES - 1)
+			return false;
+		if (!is_alphanumeric(name[len]) && !strchr("._-", name[len]))
+			return false;
+	}
+	return true;
+}
+
+bool model_name_set(char dst[MODEL_NAME_BYTES], const char *src)
+{
+	size_t len = strlen(src);
+
+	memset(dst, 0, MODEL_NAME_BYTES);
+	if (len >= MODEL_NAME_BYTES)
+		return false;
+	memcpy(dst, src, len);
+	return true;
+}
+
+const char *model_kind_name(enum model_kind kind)
+{
+	return kind_names[kind][0];
+}
+
+const char *model_kind_plural(enum model_kind kind)
+{
+	return kind_names[kind][1];
+}
+
+static enum model_kind kind_find(const char *name, int form)
+{
+	for (unsigned int i = 0; i < KIND_COUNT; i++) {
+		if (!strcmp(kind_names[i][form], name))
+			return (enum model_kind)i;
+	}
+	return KIND_COUNT;
+}
+
+enum model_kind model_kind_find(const char *name)
+{
+	return kind_find(name, 0);
+}
+
+enum model_kind model_kind_find_plural(const char *plural)
+{
+	return kind_find(plural, 1);
+}
+
+const struct class_info *model_class_at(uint32_t index)
+{
+	return index < CLASS_COUNT ? &classes[index] : NULL;
+}
+
+const struct class_info *model_class_find(const char *name)
+{
+	for (uint32_t i = 0; i < CLASS_COUNT; i++) {
+		if (!strcmp(classes[i].name, name))
+			return &classes[i];
+	}
+	return NULL;
+}
+
+const struct gateway_port *gateway_port_find(const struct gateway *gateway, const char *name)
+{
+	for (uint8_t i = 0; i < gateway->port_count; i++) {
+		if (!strcmp(gateway->ports[i].name, name))
+			return &gateway->ports[i];
+	}
+	return NULL;
+}
+
+const struct ip_addr *gateway_port_address(const struct gateway_port *port, uint8_t family)
+{
+	const struct ip_addr *found;
+
+	if (family == FAMILY_ANY) {
+		found = gateway_port_address(port, FAMILY_IPV4);
+		return found ? found : gateway_port_address(port, FAMILY_IPV6);
+	}
+	for (uint8_t i = 0; i < port->address_count; i++) {
+		if (ip_addr_is_v4(&port->addresses[i]) == (family == FAMILY_IPV4))
+			return &port->addresses[i];
+	}
+	return NULL;
+}
+
+uint8_t link_family_choose(const struct link *link, const struct gateway_port *a,
+			   const struct gateway_port *z)
+{
+	static const uint8_t order[] = {FAMILY_IPV4, FAMILY_IPV6};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		if (link->family != FAMILY_ANY && link->family != order[i])
+			continue;
+		if (gateway_port_address(a, order[i]) && gateway_port_address(z, order[i]))
+			return order[i];
+	}
+	return FAMILY_ANY;
+}
+
+enum model_end path_link_end(const struct path *path, enum model_end end)
+{
+	return path->assigned.is_reversed ? (enum model_end) !end : end;
+}

@@ -1,0 +1,262 @@
+#include "control/core/path_state.h"
+
+#include <string.h>
+
+#define BIT(n) (1u << (n))
+
+static const char *const state_names[PATH_STATE_COUNT] = {
+	[PATH_PENDING] = "pending",   [PATH_ACTIVATING] = "activating",
+	[PATH_ACTIVE] = "active",     [PATH_DEGRADED] = "degraded",
+	[PATH_DRAINING] = "draining", [PATH_RELEASED] = "released",
+	[PATH_FAILED] = "failed",
+};
+
+static const struct {
+	const char *text;
+	bool has_end;
+} causes[CAUSE_COUNT] = {
+	[CAUSE_CREATED] = {"created", false},
+	[CAUSE_NOT_CONNECTED] = {"sends no reports", true},
+	[CAUSE_NOT_RECEIVING] = {"has not applied the path yet", true},
+	[CAUSE_NOT_PROVED] = {"gets no probe of the path back", true},
+	[CAUSE_NOT_CLAIMING] = {"does not claim traffic yet", true},
+	[CAUSE_ERROR] = {"reports an error", true},
+	[CAUSE_PROVED] = {"both gateways proved and claim it", false},
+	[CAUSE_CHANGED] = {"changed, proving anew", false},
+	[CAUSE_DELETED] = {"deleted, gateways stop claiming", false},
+	[CAUSE_REMOVED] = {"no gateway holds it any more", false},
+};
+
+/* Which states may follow each; the only way out of RELEASED is a new path of the same name. */
+static const uint32_t state_table[PATH_STATE_COUNT] = {
+	[PATH_PENDING] = BIT(PATH_ACTIVATING) | BIT(PATH_ACTIVE) | BIT(PATH_FAILED) |
+			 BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
+	[PATH_ACTIVATING] = BIT(PATH_PENDING) | BIT(PATH_ACTIVE) | BIT(PATH_FAILED) |
+			    BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
+	[PATH_ACTIVE] =
+		BIT(PATH_DEGRADED) | BIT(PATH_ACTIVATING) | BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
+	[PATH_DEGRADED] =
+		BIT(PATH_ACTIVE) | BIT(PATH_ACTIVATING) | BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
+	[PATH_DRAINING] = BIT(PATH_RELEASED),
+	[PATH_RELEASED] = 0,
+	[PATH_FAILED] = BIT(PATH_PENDING) | BIT(PATH_ACTIVATING) | BIT(PATH_ACTIVE) |
+			BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
+};
+
+static const uint32_t stage_table[STAGE_COUNT] = {
+	[STAGE_RECEIVE] = BIT(STAGE_CLAIM) | BIT(STAGE_DRAIN),
+	[STAGE_CLAIM] = BIT(STAGE_RECEIVE) | BIT(STAGE_DRAIN),
+	[STAGE_DRAIN] = BIT(STAGE_REMOVE),
+	[STAGE_REMOVE] = BIT(STAGE_GONE),
+	[STAGE_GONE] = 0,
+};
+
+struct verdict {
+	enum path_state state;
+	enum path_cause cause;
+	uint8_t end;
+};
+
+const char *path_state_name(enum path_state state)
+{
+	return state_names[state];
+}
+
+enum path_state path_state_find(const char *name)
+{
+	for (unsigned int i = 0; i < PATH_STATE_COUNT; i++) {
+		if (!strcmp(state_names[i], name))
+			return (enum path_state)i;
+	}
+	return PATH_STATE_COUNT;
+}
+
+const char *path_cause_text(enum path_cause cause)
+{
+	return causes[cause].text;
+}
+
+bool path_cause_has_end(enum path_cause cause)
+{
+	return causes[cause].has_end;
+}
+
+bool path_state_may_follow(enum path_state from, enum path_state to)
+{
+	return state_table[from] & BIT(to);
+}
+
+void path_machine_init(struct path_machine *machine, uint32_t proof_generation)
+{
+	*machine = (struct path_machine){
+		.stage = STAGE_RECEIVE,
+		.state = PATH_PENDING,
+		.cause = CAUSE_CREATED,
+		.proof_generation = proof_generation,
+	};
+}
+
+/* The one function that assigns the state. */
+static int state_set(struct path_machine *machine, const struct verdict *to,
+		     struct path_trace *trace)
+{
+	bool is_change = to->state != machine->state;
+
+	if (is_change && !path_state_may_follow(machine->state, to->state))
+		return 0;
+	*trace = (struct path_trace){
+		.from = machine->state,
+		.to = to->state,
+		.cause = to->cause,
+		.cause_end = to->end,
+	};
+	machine->state = to->state;
+	machine->cause = to->cause;
+	machine->cause_end = to->end;
+	return is_change;
+}
+
+/* The one function that assigns the stage. */
+static bool stage_set(struct path_machine *machine, enum path_stage to)
+{
+	if (machine->stage == to || !(stage_table[machine->stage] & BIT(to)))
+		return false;
+	machine->stage = to;
+	return true;
+}
+
+static bool end_counts(const struct path_facts *facts, int end)
+{
+	const struct path_end_facts *fact = &facts->ends[end];
+
+	return fact->is_fresh && fact->is_reported && fact->generation >= facts->proof_generation;
+}
+
+static bool both_are_proved(const struct path_facts *facts)
+{
+	for (int end = 0; end < 2; end++) {
+		const struct path_end_facts *fact = &facts->ends[end];
+
+		if (!end_counts(facts, end) || !fact->is_receiving || !fact->is_proved)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * An end that is silent cannot be waited for: it would keep a path from ever going away. It hears
+ * of the removal when it comes back, and its peer has stopped receiving by then.
+ */
+static bool nobody_claims(const struct path_facts *facts)
+{
+	for (int end = 0; end < 2; end++) {
+		const struct path_end_facts *fact = &facts->ends[end];
+
+		if (fact->is_fresh &&
+		    (!fact->is_current || (fact->is_reported && fact->is_claiming)))
+			return false;
+	}
+	return true;
+}
+
+static bool nobody_holds(const struct path_facts *facts)
+{
+	for (int end = 0; end < 2; end++) {
+		if (facts->ends[end].is_fresh && facts->ends[end].is_reported)
+			return false;
+	}
+	return true;
+}
+
+static bool stage_poll(struct path_machine *machine, const struct path_facts *facts)
+{
+	switch (machine->stage) {
+	case STAGE_RECEIVE:
+	case STAGE_CLAIM:
+		if (facts->is_deleting)
+			return stage_set(machine, STAGE_DRAIN);
+		if (machine->proof_generation != facts->proof_generation) {
+			machine->proof_generation = facts->proof_generation;
+			return stage_set(machine, STAGE_RECEIVE);
+		}
+		/* Never back from CLAIM for lost proof: claiming goes on, the state says degraded.
+		 */
+		return both_are_proved(facts) && stage_set(machine, STAGE_CLAIM);
+	case STAGE_DRAIN:
+		return nobody_claims(facts) && stage_set(machine, STAGE_REMOVE);
+	case STAGE_REMOVE:
+		return nobody_holds(facts) && stage_set(machine, STAGE_GONE);
+	default:
+		return false;
+	}
+}
+
+static enum path_cause end_cause(const struct path_facts *facts, int end)
+{
+	const struct path_end_facts *fact = &facts->ends[end];
+
+	if (!fact->is_fresh)
+		return CAUSE_NOT_CONNECTED;
+	if (!end_counts(facts, end))
+		return CAUSE_NOT_RECEIVING;
+	if (fact->has_error)
+		return CAUSE_ERROR;
+	if (!fact->is_receiving)
+		return CAUSE_NOT_RECEIVING;
+	if (!fact->is_proved)
+		return CAUSE_NOT_PROVED;
+	return fact->is_claiming ? CAUSE_PROVED : CAUSE_NOT_CLAIMING;
+}
+
+/* The end that is worst off: silence before errors before what only takes time. */
+static struct verdict ends_verdict(const struct path_facts *facts)
+{
+	static const enum path_cause order[] = {CAUSE_NOT_CONNECTED, CAUSE_ERROR,
+						CAUSE_NOT_RECEIVING, CAUSE_NOT_PROVED,
+						CAUSE_NOT_CLAIMING};
+	enum path_cause found[2] = {end_cause(facts, 0), end_cause(facts, 1)};
+
+	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (uint8_t end = 0; end < 2; end++) {
+			if (found[end] == order[i])
+				return (struct verdict){.cause = order[i], .end = end};
+		}
+	}
+	return (struct verdict){.cause = CAUSE_PROVED};
+}
+
+static struct verdict state_verdict(const struct path_machine *machine,
+				    const struct path_facts *facts)
+{
+	bool was_active = machine->state == PATH_ACTIVE || machine->state == PATH_DEGRADED;
+	struct verdict verdict;
+
+	if (machine->stage == STAGE_GONE)
+		return (struct verdict){PATH_RELEASED, CAUSE_REMOVED, 0};
+	if (machine->stage == STAGE_DRAIN || machine->stage == STAGE_REMOVE)
+		return (struct verdict){PATH_DRAINING, CAUSE_DELETED, 0};
+	verdict = ends_verdict(facts);
+	if (machine->stage == STAGE_RECEIVE && verdict.cause == CAUSE_PROVED)
+		verdict.cause = CAUSE_NOT_CLAIMING;
+	if (verdict.cause == CAUSE_PROVED)
+		verdict.state = PATH_ACTIVE;
+	else if (was_active && machine->stage == STAGE_CLAIM)
+		verdict.state = PATH_DEGRADED;
+	else if (was_active)
+		verdict = (struct verdict){PATH_ACTIVATING, CAUSE_CHANGED, 0};
+	else if (verdict.cause == CAUSE_NOT_CONNECTED)
+		verdict.state = PATH_PENDING;
+	else
+		verdict.state = verdict.cause == CAUSE_ERROR ? PATH_FAILED : PATH_ACTIVATING;
+	return verdict;
+}
+
+int path_machine_poll(struct path_machine *machine, const struct path_facts *facts,
+		      struct path_trace *trace, bool *is_stage_new)
+{
+	struct verdict verdict;
+
+	*is_stage_new = stage_poll(machine, facts);
+	verdict = state_verdict(machine, facts);
+	return state_set(machine, &verdict, trace);
+}

@@ -1,0 +1,95 @@
+/*
+ * The life of one path: a stage, which decides what its gateways are told, and the one word a
+ * client sees. Both follow from facts that the gateways report; each has one table of allowed
+ * transitions.
+ *
+ * Pure and clockless: the caller says which facts are fresh. Owned by the control thread.
+ *
+ *	stage CLAIM  => both ends received and were proved for proof_generation or later
+ *	stage REMOVE => every fresh end applied the deletion and claims no more
+ *	state ACTIVE => both ends are fresh and claim
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum path_stage {
+	STAGE_RECEIVE, /* both ends receive and probe */
+	STAGE_CLAIM,   /* and claim traffic */
+	STAGE_DRAIN,   /* both ends stop claiming, still receive */
+	STAGE_REMOVE,  /* the path is in no intent any more; the ends forget it */
+	STAGE_GONE,    /* no end knows it */
+	STAGE_COUNT
+};
+
+enum path_state {
+	PATH_PENDING,
+	PATH_ACTIVATING,
+	PATH_ACTIVE,
+	PATH_DEGRADED,
+	PATH_DRAINING,
+	PATH_RELEASED,
+	PATH_FAILED,
+	PATH_STATE_COUNT
+};
+
+/* Why the state is what it is. With ends: the end that is meant. */
+enum path_cause {
+	CAUSE_CREATED,
+	CAUSE_NOT_CONNECTED, /* end: no report yet, or silent for too long */
+	CAUSE_NOT_RECEIVING, /* end */
+	CAUSE_NOT_PROVED,    /* end: no probe has come through */
+	CAUSE_NOT_CLAIMING,  /* end */
+	CAUSE_ERROR,	     /* end: the gateway says why */
+	CAUSE_PROVED,	     /* both ends claim */
+	CAUSE_CHANGED,	     /* a new spec needs a new proof */
+	CAUSE_DELETED,
+	CAUSE_REMOVED,
+	CAUSE_COUNT
+};
+
+struct path_end_facts {
+	bool is_fresh;	  /* a report of this end's gateway is recent enough */
+	bool is_reported; /* and it mentions this path */
+	bool is_current;  /* and it was made with the path's last change applied */
+	bool is_receiving, is_proved, is_claiming, has_error;
+	uint32_t generation; /* that the gateway speaks of */
+};
+
+struct path_facts {
+	struct path_end_facts ends[2];
+	uint32_t proof_generation; /* older reports prove nothing */
+	bool is_deleting;
+};
+
+struct path_machine {
+	enum path_stage stage;
+	enum path_state state;
+	enum path_cause cause;
+	uint8_t cause_end;
+	uint32_t proof_generation; /* that `stage` stands on */
+};
+
+struct path_trace {
+	enum path_state from, to;
+	enum path_cause cause;
+	uint8_t cause_end;
+};
+
+void path_machine_init(struct path_machine *machine, uint32_t proof_generation);
+/*
+ * Lets facts work on the machine. Writes at most one trace, 1 when it did, else 0; *is_stage_new
+ * when the gateways must be told. Facts that move it by several stages need several calls: call
+ * until both are 0.
+ */
+int path_machine_poll(struct path_machine *machine, const struct path_facts *facts,
+		      struct path_trace *trace, bool *is_stage_new);
+
+const char *path_state_name(enum path_state state);
+/* PATH_STATE_COUNT for an unknown name. */
+enum path_state path_state_find(const char *name);
+const char *path_cause_text(enum path_cause cause);
+/* Does the text want the gateway's name before it? */
+bool path_cause_has_end(enum path_cause cause);
+bool path_state_may_follow(enum path_state from, enum path_state to);

@@ -1,0 +1,228 @@
+/* path create, show, rm. */
+#include <string.h>
+#include <stdlib.h>
+
+#include "control/core/units.h"
+#include "control/ctl/kind.h"
+#include "control/ctl/match_spec.h"
+#include "control/ctl/output.h"
+#include "control/ctl/path_print.h"
+#include "control/ctl/request.h"
+#include "control/ctl/run.h"
+
+/* SITE[:PREFIX,...] as {"site":..,"prefixes":[..]}. */
+static json_t *end_parse(const char *text)
+{
+	size_t len = strcspn(text, ":");
+	json_t *end = json_object(), *prefixes;
+
+	json_object_set_new(end, "site", json_stringn(text, len));
+	if (text[len] == '\0')
+		return end;
+	prefixes = json_array();
+	json_object_set_new(end, "prefixes", prefixes);
+	for (text += len + 1; *text; text += len + (text[len] == ',')) {
+		len = strcspn(text, ",");
+		json_array_append_new(prefixes, json_stringn(text, len));
+	}
+	return end;
+}
+
+/* RATE, or A_TO_Z/Z_TO_A; NULL: no rate. */
+static json_t *rate_parse(const char *text)
+{
+	const char *slash = strchr(text, '/');
+	uint64_t there, back;
+	char first[32];
+
+	/* "10Gbit/s" has a slash too. */
+	if (units_parse_rate(text, &there) == 0)
+		return there <= INT64_MAX ? json_integer((json_int_t)there) : NULL;
+	if (!slash || (size_t)(slash - text) >= sizeof(first))
+		return NULL;
+	memcpy(first, text, (size_t)(slash - text));
+	first[slash - text] = '\0';
+	if (units_parse_rate(first, &there) || units_parse_rate(slash + 1, &back) ||
+	    there > INT64_MAX || back > INT64_MAX)
+		return NULL;
+	return json_pack("{s:I, s:I}", "a_to_z", (json_int_t)there, "z_to_a", (json_int_t)back);
+}
+
+static enum exit_code set_rate(const struct ctl *ctl, const char *option, const char *key,
+			       json_t *spec)
+{
+	const char *text = ctl_option(ctl, option);
+	json_t *rate = rate_parse(text);
+
+	if (!rate)
+		return output_error(ctl, EXIT_USAGE, "usage",
+				    "--%s is a rate such as 1G or 800M/200M, not \"%.40s\"", option,
+				    text);
+	json_object_set_new(spec, key, rate);
+	return EXIT_OK;
+}
+
+static enum exit_code set_matches(const struct ctl *ctl, json_t *spec)
+{
+	char error[MATCH_SPEC_ERROR_BYTES];
+	json_t *list = json_array();
+	const char *text;
+
+	for (uint32_t i = 0; (text = ctl_option_at(ctl, "match", i)); i++) {
+		json_t *match = match_spec_parse(text, error);
+
+		if (!match) {
+			json_decref(list);
+			return output_error(ctl, EXIT_USAGE, "usage", "--match: %s", error);
+		}
+		json_array_append_new(list, match);
+	}
+	if (json_array_size(list) > 0)
+		json_object_set(spec, "match", list);
+	json_decref(list);
+	return EXIT_OK;
+}
+
+static enum exit_code spec_fill(const struct ctl *ctl, json_t *spec)
+{
+	static const char *const required[] = {"from", "to", "rate", NULL};
+	enum exit_code code;
+
+	for (const char *const *name = required; *name; name++) {
+		if (!ctl_option(ctl, *name))
+			return output_error(ctl, EXIT_USAGE, "usage", "path create needs --%s",
+					    *name);
+	}
+	json_object_set_new(spec, "a", end_parse(ctl_option(ctl, "from")));
+	json_object_set_new(spec, "z", end_parse(ctl_option(ctl, "to")));
+	if (ctl_option(ctl, "class"))
+		json_object_set_new(spec, "class", json_string(ctl_option(ctl, "class")));
+	code = set_rate(ctl, "rate", "rate_bps", spec);
+	if (!code && ctl_option(ctl, "max"))
+		code = set_rate(ctl, "max", "max_bps", spec);
+	if (!code)
+		code = set_matches(ctl, spec);
+	return code;
+}
+
+/* The state that --wait asks for, or NULL without it. */
+static const char *wait_state(const struct ctl *ctl)
+{
+	const char *state = ctl_option(ctl, "wait");
+
+	return state && !state[0] ? "active" : state;
+}
+
+static enum exit_code wait_check(const struct ctl *ctl)
+{
+	static const char *const states[] = {"pending",	 "activating", "active", "degraded",
+					     "draining", "released",   "failed", NULL};
+	const char *wanted = wait_state(ctl);
+
+	if (!wanted)
+		return EXIT_OK;
+	for (const char *const *state = states; *state; state++) {
+		if (strcmp(*state, wanted) == 0)
+			return EXIT_OK;
+	}
+	return output_error(ctl, EXIT_USAGE, "usage", "--wait: \"%.40s\" is no state of a path",
+			    wanted);
+}
+
+/* Prints the path, after waiting for its state where that was asked for. */
+static enum exit_code path_show(const struct ctl *ctl, bool full)
+{
+	const char *state = wait_state(ctl);
+	struct api_reply reply;
+	enum exit_code code;
+
+	if (state)
+		code = request_wait(ctl, ctl->args[0], state, &reply);
+	else
+		code = request_simple(ctl, "GET", "paths", ctl->args[0], &reply);
+	if (code)
+		return code;
+	if (ctl->json)
+		output_json(reply.body);
+	else if (full)
+		path_print(reply.body, stdout);
+	else
+		path_print_line(reply.body, stdout);
+	api_reply_free(&reply);
+	return EXIT_OK;
+}
+
+static enum exit_code path_put(const struct ctl *ctl, json_t *spec)
+{
+	char *path = api_path("paths", ctl->args[0]);
+	json_t *body = json_pack("{s:O}", "spec", spec);
+	struct api_reply reply;
+	enum exit_code code;
+
+	api_create_once(ctl->api, path ? path : "", body, request_timeout_ns(ctl), &reply);
+	free(path);
+	json_decref(body);
+	code = output_failure(ctl, &reply, NULL, NULL);
+	api_reply_free(&reply);
+	return code;
+}
+
+enum exit_code run_path_create(struct ctl *ctl)
+{
+	json_t *spec = json_object();
+	enum exit_code code = wait_check(ctl);
+
+	if (!code)
+		code = spec_fill(ctl, spec);
+	if (!code)
+		code = path_put(ctl, spec);
+	json_decref(spec);
+	return code ? code : path_show(ctl, false);
+}
+
+enum exit_code run_path_show(struct ctl *ctl)
+{
+	enum exit_code code = wait_check(ctl);
+
+	return code ? code : path_show(ctl, true);
+}
+
+static void print_released(const struct ctl *ctl)
+{
+	json_t *result;
+
+	if (!ctl->json) {
+		printf("path %s released\n", ctl->args[0]);
+		return;
+	}
+	result = json_pack("{s:s, s:s, s:{s:s}}", "kind", "path", "name", ctl->args[0], "status",
+			   "state", "released");
+	output_json(result);
+	json_decref(result);
+}
+
+enum exit_code run_path_rm(struct ctl *ctl)
+{
+	struct api_reply reply;
+	enum exit_code code = request_simple(ctl, "DELETE", "paths", ctl->args[0], &reply);
+
+	if (code)
+		return code;
+	if (!ctl_option(ctl, "wait")) {
+		if (!reply.body)
+			print_released(ctl);
+		else if (ctl->json)
+			output_json(reply.body);
+		else
+			printf("path %s is being released\n", ctl->args[0]);
+		api_reply_free(&reply);
+		return EXIT_OK;
+	}
+	api_reply_free(&reply);
+	code = request_wait(ctl, ctl->args[0], "released", &reply);
+	if (code)
+		return code;
+	api_reply_free(&reply);
+	print_released(ctl);
+	return EXIT_OK;
+}

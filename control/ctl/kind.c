@@ -1,0 +1,198 @@
+#include "control/ctl/kind.h"
+
+#include <string.h>
+
+#include "control/core/units.h"
+#include "control/ctl/table.h"
+
+static const struct field site_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"PREFIXES", "spec.prefixes", FIELD_TEXT},
+	{NULL},
+};
+
+static const struct field gateway_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"SITE", "spec.site", FIELD_TEXT},
+	{"CONTROL", "status.connected", FIELD_LINK_STATE},
+	{"VERSION", "status.version", FIELD_TEXT},
+	{"BOOT", "status.boot", FIELD_TEXT},
+	{"LAN MTU", "status.lan_mtu", FIELD_TEXT},
+	{"WAN MTU", "status.wan_mtu", FIELD_TEXT},
+	{"BUFFERS", "status.buffer_bytes", FIELD_SIZE},
+	{"PORTS", "spec.ports", FIELD_PORTS},
+	{NULL},
+};
+
+static const struct field link_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"A", "spec.a", FIELD_TEXT},
+	{"Z", "spec.z", FIELD_TEXT},
+	{"CAPACITY", "spec.capacity_bps", FIELD_RATE},
+	{"FAMILY", "spec.family", FIELD_TEXT},
+	{"ADMIN", "spec.admin", FIELD_TEXT},
+	{NULL},
+};
+
+static const struct field class_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"ID", "spec.id", FIELD_TEXT},
+	{"DSCP", "spec.dscp", FIELD_TEXT},
+	{NULL},
+};
+
+static const struct field path_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"STATE", "status.state", FIELD_TEXT},
+	{"A", "spec.a.site", FIELD_TEXT},
+	{"Z", "spec.z.site", FIELD_TEXT},
+	{"RATE", "spec.rate_bps", FIELD_RATE},
+	{"MAX", "spec.max_bps", FIELD_RATE},
+	{"CLASS", "spec.class", FIELD_TEXT},
+	{"LINK", "status.link", FIELD_TEXT},
+	{"REASON", "status.reason", FIELD_TEXT},
+	{NULL},
+};
+
+const struct kind kinds[] = {
+	{"site", "sites", site_fields}, {"gateway", "gateways", gateway_fields},
+	{"link", "links", link_fields}, {"class", "classes", class_fields},
+	{"path", "paths", path_fields}, {NULL},
+};
+
+const struct kind *kind_find(const char *name)
+{
+	for (const struct kind *kind = kinds; kind->singular; kind++) {
+		if (strcmp(kind->singular, name) == 0 || strcmp(kind->plural, name) == 0)
+			return kind;
+	}
+	return NULL;
+}
+
+json_t *field_get(const json_t *object, const char *path)
+{
+	while (object) {
+		size_t len = strcspn(path, ".");
+		char key[64];
+
+		if (len >= sizeof(key))
+			return NULL;
+		memcpy(key, path, len);
+		key[len] = '\0';
+		object = json_object_get(object, key);
+		if (path[len] == '\0')
+			break;
+		path += len + 1;
+	}
+	return (json_t *)object;
+}
+
+static void number_text(uint64_t number, enum field_format format, char *text, uint32_t size)
+{
+	switch (format) {
+	case FIELD_RATE:
+		units_format_rate(number, text, size);
+		break;
+	case FIELD_SIZE:
+		units_format_size(number, text, size);
+		break;
+	case FIELD_COUNT:
+		units_format_count(number, text, size);
+		break;
+	case FIELD_TIME:
+		units_format_time(number, text, size);
+		break;
+	default:
+		snprintf(text, size, "%llu", (unsigned long long)number);
+		break;
+	}
+}
+
+static void value_text(const json_t *value, enum field_format format, char *text, uint32_t size);
+
+static void append(char *text, uint32_t size, const char *more)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, size - used, "%s%s", used ? "," : "", more);
+}
+
+static void list_text(const json_t *list, enum field_format format, char *text, uint32_t size)
+{
+	json_t *value;
+	size_t i;
+
+	json_array_foreach (list, i, value) {
+		char part[96];
+
+		if (format == FIELD_PORTS)
+			value = json_object_get(value, "name");
+		value_text(value, FIELD_TEXT, part, sizeof(part));
+		append(text, size, part);
+	}
+}
+
+static void both_ways_text(const json_t *value, enum field_format format, char *text, uint32_t size)
+{
+	char there[UNITS_TEXT_BYTES], back[UNITS_TEXT_BYTES];
+
+	value_text(json_object_get(value, "a_to_z"), format, there, sizeof(there));
+	value_text(json_object_get(value, "z_to_a"), format, back, sizeof(back));
+	if (strcmp(there, back) == 0)
+		snprintf(text, size, "%s", there);
+	else
+		snprintf(text, size, "%s / %s", there, back);
+}
+
+static void value_text(const json_t *value, enum field_format format, char *text, uint32_t size)
+{
+	text[0] = '\0';
+	if (format == FIELD_LINK_STATE)
+		snprintf(text, size, "%s", json_is_true(value) ? "up" : "down");
+	else if (json_is_string(value))
+		snprintf(text, size, "%s", json_string_value(value));
+	else if (json_is_integer(value) && json_integer_value(value) >= 0)
+		number_text((uint64_t)json_integer_value(value), format, text, size);
+	else if (json_is_boolean(value))
+		snprintf(text, size, "%s", json_is_true(value) ? "yes" : "no");
+	else if (json_is_array(value))
+		list_text(value, format, text, size);
+	else if (json_is_object(value))
+		both_ways_text(value, format, text, size);
+}
+
+void field_text(const json_t *object, const char *path, enum field_format format, char *text,
+		uint32_t size)
+{
+	value_text(field_get(object, path), format, text, size);
+}
+
+void field_table(const struct field *fields, const json_t *items, FILE *out)
+{
+	struct table table;
+	uint32_t columns = 0;
+	json_t *item;
+	size_t i;
+
+	while (fields[columns].heading)
+		columns++;
+	table_init(&table, columns);
+	for (uint32_t column = 0; column < columns; column++)
+		table_add(&table, fields[column].heading);
+	json_array_foreach (items, i, item) {
+		for (uint32_t column = 0; column < columns; column++) {
+			char text[256];
+
+			field_text(item, fields[column].path, fields[column].format, text,
+				   sizeof(text));
+			table_add(&table, text);
+		}
+	}
+	if (table_print(&table, out))
+		fprintf(stderr, "causewayctl: out of memory\n");
+}
+
+void kind_print(const struct kind *kind, const json_t *items, FILE *out)
+{
+	field_table(kind->fields, items, out);
+}

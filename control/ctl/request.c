@@ -1,0 +1,111 @@
+#include "control/ctl/request.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/ctl/kind.h"
+#include "control/ctl/output.h"
+
+#define SECOND_NS  1000000000ull
+#define TIMEOUT_NS (10 * SECOND_NS)
+#define WAIT_NS	   (30 * SECOND_NS)
+/* For the answer to come back after the server's own wait has ended. */
+#define WAIT_GRACE_NS (5 * SECOND_NS)
+/* One request waits no longer than this, so that no limit of the server's matters. */
+#define WAIT_TURN_NS (30 * SECOND_NS)
+
+uint64_t request_timeout_ns(const struct ctl *ctl)
+{
+	return ctl->timeout_ns ? ctl->timeout_ns : TIMEOUT_NS;
+}
+
+enum exit_code request_simple(const struct ctl *ctl, const char *method, const char *kind,
+			      const char *name, struct api_reply *reply)
+{
+	char *path = api_path(kind, name);
+	enum exit_code code;
+
+	if (!path)
+		return output_error(ctl, EXIT_UNREACHABLE, "no-memory", "out of memory");
+	api_call(ctl->api, method, path, NULL, request_timeout_ns(ctl), reply);
+	free(path);
+	code = output_failure(ctl, reply, NULL, NULL);
+	if (code)
+		api_reply_free(reply);
+	return code;
+}
+
+static void wait_once(const struct ctl *ctl, const char *path, const char *state, uint64_t wait_ns,
+		      struct api_reply *reply)
+{
+	char query[1024];
+
+	if (wait_ns > WAIT_TURN_NS)
+		wait_ns = WAIT_TURN_NS;
+	snprintf(query, sizeof(query), "%s?wait=%s&timeout=%llums", path, state,
+		 (unsigned long long)(wait_ns / 1000000));
+	api_call(ctl->api, "GET", query, NULL, wait_ns + WAIT_GRACE_NS, reply);
+}
+
+static enum exit_code wait_failed(const struct ctl *ctl, const char *name, const char *state,
+				  const struct api_reply *reply, bool timed_out)
+{
+	char now[64], reason[256];
+
+	field_text(reply->body, "status.state", FIELD_TEXT, now, sizeof(now));
+	field_text(reply->body, "status.reason", FIELD_TEXT, reason, sizeof(reason));
+	return output_error(ctl, timed_out ? EXIT_TIMED_OUT : EXIT_REFUSED,
+			    timed_out ? "timed-out" : "path-failed",
+			    timed_out ? "path %s is %s, not %s yet%s%s" : "path %s %s: not %s%s%s",
+			    name, now[0] ? now : "there", state, reason[0] ? ": " : "", reason);
+}
+
+static bool state_is(const struct api_reply *reply, const char *state)
+{
+	char now[64];
+
+	field_text(reply->body, "status.state", FIELD_TEXT, now, sizeof(now));
+	return strcmp(now, state) == 0;
+}
+
+static enum exit_code wait_loop(const struct ctl *ctl, const char *path, const char *name,
+				const char *state, struct api_reply *reply)
+{
+	uint64_t until_ns = api_now_ns(ctl->api) + (ctl->timeout_ns ? ctl->timeout_ns : WAIT_NS);
+	bool for_release = strcmp(state, "released") == 0;
+
+	while (true) {
+		uint64_t now_ns = api_now_ns(ctl->api);
+		uint64_t left_ns = now_ns < until_ns ? until_ns - now_ns : 0;
+		enum exit_code code;
+
+		wait_once(ctl, path, state, left_ns, reply);
+		if (!reply->error && reply->status == 404 && for_release)
+			return EXIT_OK;
+		code = output_failure(ctl, reply, NULL, NULL);
+		if (code || state_is(reply, state))
+			return code;
+		if (state_is(reply, "failed"))
+			return wait_failed(ctl, name, state, reply, false);
+		if (api_now_ns(ctl->api) >= until_ns)
+			return wait_failed(ctl, name, state, reply, true);
+		api_reply_free(reply);
+	}
+}
+
+enum exit_code request_wait(const struct ctl *ctl, const char *name, const char *state,
+			    struct api_reply *reply)
+{
+	char *path = api_path("paths", name);
+	enum exit_code code;
+
+	if (!path)
+		return output_error(ctl, EXIT_UNREACHABLE, "no-memory", "out of memory");
+	code = wait_loop(ctl, path, name, state, reply);
+	free(path);
+	if (code)
+		api_reply_free(reply);
+	return code;
+}

@@ -1,0 +1,25 @@
+/* Requests as the commands make them: path, deadline and errors in one. One thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "control/ctl/api.h"
+#include "control/ctl/command.h"
+
+/* --timeout, or 10 s. */
+uint64_t request_timeout_ns(const struct ctl *ctl);
+
+/*
+ * GET or DELETE /v1/KIND[/NAME]. EXIT_OK with the reply (api_reply_free), or the failure, which has
+ * been printed; then there is nothing to free.
+ */
+enum exit_code request_simple(const struct ctl *ctl, const char *method, const char *kind,
+			      const char *name, struct api_reply *reply);
+
+/*
+ * Waits until the path is in state, or gone for "released": --timeout or 30 s. EXIT_OK with the
+ * last reply (its body may be the 404's); else EXIT_TIMED_OUT, EXIT_REFUSED (it failed) or what
+ * failed, printed.
+ */
+enum exit_code request_wait(const struct ctl *ctl, const char *name, const char *state,
+			    struct api_reply *reply);

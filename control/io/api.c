@@ -1,0 +1,328 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control/core/units.h"
+#include "control/io/api_internal.h"
+#include "control/io/json_place.h"
+
+#define TICK_NS		500000000ull
+#define NS_PER_S	1000000000ull
+#define WAIT_DEFAULT_NS (30 * NS_PER_S)
+#define WAIT_MAX_NS	(600 * NS_PER_S)
+
+enum {
+	TAKES_BODY = 1,
+	TAKES_WAIT = 2
+};
+
+/* {kind} stands for a resource's plural, {name} for a name. One line per method. */
+static const struct route {
+	const char *method, *pattern;
+	void (*handle)(struct api_call *call);
+	unsigned int flags;
+} routes[] = {
+	{"GET", "/v1/status", api_status, 0},
+	{"GET", "/v1/openapi.yaml", api_openapi, 0},
+	{"GET", "/v1/classes", api_classes, 0},
+	{"GET", "/v1/classes/{name}", api_class, 0},
+	{"POST", "/v1/apply", api_apply, TAKES_BODY},
+	{"GET", "/v1/gateways/{name}/intent", api_intent_open, 0},
+	{"POST", "/v1/gateways/{name}/report", api_report, TAKES_BODY},
+	{"GET", "/v1/{kind}", api_list, 0},
+	{"GET", "/v1/{kind}/{name}", api_get, TAKES_WAIT},
+	{"PUT", "/v1/{kind}/{name}", api_put, TAKES_BODY},
+	{"DELETE", "/v1/{kind}/{name}", api_delete, TAKES_WAIT},
+};
+
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+void api_respond_json(struct h2_exchange *exchange, int status, json_t *json, uint64_t etag)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	struct h2_field fields[1];
+	char etag_text[32];
+	uint32_t count = 0;
+
+	json_decref(json);
+	if (!text) {
+		h2_exchange_respond(exchange, 503, NULL, NULL, 0, NULL, 0);
+		return;
+	}
+	if (etag) {
+		snprintf(etag_text, sizeof(etag_text), "\"%llu\"", (unsigned long long)etag);
+		fields[count++] = (struct h2_field){"etag", etag_text};
+	}
+	h2_exchange_respond(exchange, status, "application/json", fields, count, text,
+			    strlen(text));
+	free(text);
+}
+
+void api_respond_empty(struct api_call *call, int status)
+{
+	h2_exchange_respond(call->exchange, status, NULL, NULL, 0, NULL, 0);
+}
+
+static void respond_problem(struct api_call *call, const char *allow)
+{
+	json_t *json = problem_json(&call->problem);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	struct h2_field fields[1] = {{"allow", allow}};
+
+	h2_exchange_respond(call->exchange, call->problem.status, "application/problem+json",
+			    fields, allow ? 1 : 0, text, text ? strlen(text) : 0);
+	json_decref(json);
+	free(text);
+}
+
+/* One part of a path against one of a pattern: literal, or noted in the call. */
+static bool part_matches(const char *pattern, const char *part, struct api_call *call)
+{
+	if (!strcmp(pattern, "{kind}")) {
+		call->kind = model_kind_find_plural(part);
+		return call->kind != KIND_COUNT;
+	}
+	if (!strcmp(pattern, "{name}"))
+		return model_name_is_valid(part) && model_name_set(call->name, part);
+	return !strcmp(pattern, part);
+}
+
+/* Cuts the next part, without its slash, off a path; false at the end or when it is too long. */
+static bool part_next(const char **path, char part[MODEL_NAME_BYTES])
+{
+	size_t len;
+
+	if (**path != '/')
+		return false;
+	len = strcspn(*path + 1, "/");
+	if (!len || len >= MODEL_NAME_BYTES)
+		return false;
+	memcpy(part, *path + 1, len);
+	part[len] = 0;
+	*path += len + 1;
+	return true;
+}
+
+static bool pattern_matches(const char *pattern, const char *path, struct api_call *call)
+{
+	char want[MODEL_NAME_BYTES], part[MODEL_NAME_BYTES];
+
+	while (*pattern && *path) {
+		if (!part_next(&pattern, want) || !part_next(&path, part) ||
+		    !part_matches(want, part, call))
+			return false;
+	}
+	return !*pattern && !*path;
+}
+
+static bool method_matches(const char *wanted, const char *method)
+{
+	return !strcmp(wanted, method) || (!strcmp(method, "HEAD") && !strcmp(wanted, "GET"));
+}
+
+static void allow_add(char *allow, size_t size, const char *method)
+{
+	size_t len = strlen(allow);
+
+	snprintf(allow + len, size - len, "%s%s%s", len ? ", " : "", method,
+		 !strcmp(method, "GET") ? ", HEAD" : "");
+}
+
+/* The route; or NULL, the problem is set, and allow lists the methods that there are, if any. */
+static const struct route *find_route(struct api_call *call, const char *path, char *allow,
+				      size_t size)
+{
+	const char *method = h2_exchange_method(call->exchange);
+
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		if (!pattern_matches(routes[i].pattern, path, call))
+			continue;
+		if (method_matches(routes[i].method, method)) {
+			allow[0] = 0;
+			return &routes[i];
+		}
+		allow_add(allow, size, routes[i].method);
+	}
+	if (allow[0])
+		problem_set(&call->problem, 405, "method-not-allowed", "%s has the methods %s",
+			    path, allow);
+	else
+		problem_set(&call->problem, 404, "not-found", "there is nothing at %.200s", path);
+	return NULL;
+}
+
+static void read_parameter(struct api_call *call, const char *key, const char *value)
+{
+	if (!strcmp(key, "wait")) {
+		enum path_state state = path_state_find(value);
+
+		if (call->kind != KIND_PATH || state == PATH_STATE_COUNT)
+			problem_set(&call->problem, 400, "invalid-argument",
+				    "wait: a path's state, such as active or released");
+		else
+			call->wait_states = 1u << state;
+	} else if (!strcmp(key, "timeout") && call->kind == KIND_PATH) {
+		if (units_parse_time(value, &call->wait_ns) || call->wait_ns > WAIT_MAX_NS)
+			problem_set(&call->problem, 400, "invalid-argument",
+				    "timeout: at most 600s, such as 30s");
+	} else {
+		problem_set(&call->problem, 400, "unknown-parameter", "there is no parameter %.64s",
+			    key);
+	}
+}
+
+/* "wait=active&timeout=30s"; cuts the text in place. */
+static void read_query(struct api_call *call, char *query, unsigned int flags)
+{
+	char *save = NULL;
+
+	call->wait_ns = WAIT_DEFAULT_NS;
+	for (char *item = strtok_r(query, "&", &save); item; item = strtok_r(NULL, "&", &save)) {
+		char *value = strchr(item, '=');
+
+		if (value)
+			*value++ = 0;
+		if (!(flags & TAKES_WAIT))
+			problem_set(&call->problem, 400, "unknown-parameter",
+				    "there is no parameter %.64s", item);
+		else
+			read_parameter(call, item, value ? value : "");
+	}
+}
+
+static bool content_type_is_json(const char *type)
+{
+	static const char json[] = "application/json";
+	size_t len = sizeof(json) - 1;
+
+	return !type[0] ||
+	       (!strncasecmp(type, json, len) && (!type[len] || strchr("; ", type[len])));
+}
+
+static void read_body(struct api_call *call)
+{
+	const void *text;
+	size_t len;
+
+	if (!content_type_is_json(h2_exchange_content_type(call->exchange))) {
+		problem_set(&call->problem, 415, "unsupported-media-type",
+			    "send the body as application/json");
+		return;
+	}
+	text = h2_exchange_body(call->exchange, &len);
+	call->body = json_parse(text, len, &call->problem);
+}
+
+static void on_request(struct h2_exchange *exchange, void *arg)
+{
+	struct api_call call = {.api = arg, .exchange = exchange};
+	char path[H2_PATH_MAX], allow[64] = "";
+	const struct route *route;
+	char *query;
+
+	snprintf(path, sizeof(path), "%s", h2_exchange_path(exchange));
+	query = strchr(path, '?');
+	if (query)
+		*query++ = 0;
+	route = find_route(&call, path, allow, sizeof(allow));
+	if (route && query)
+		read_query(&call, query, route->flags);
+	else
+		call.wait_ns = WAIT_DEFAULT_NS;
+	if (route && !problem_is_set(&call.problem) && route->flags & TAKES_BODY)
+		read_body(&call);
+	if (!problem_is_set(&call.problem))
+		route->handle(&call);
+	if (problem_is_set(&call.problem))
+		respond_problem(&call, allow[0] ? allow : NULL);
+	problem_clear(&call.problem);
+	json_decref(call.body);
+}
+
+void api_changed(struct api *api)
+{
+	api->is_intent_dirty = true;
+	loop_timer_set(api->loop, &api->refresh, loop_now_ns(api->loop));
+}
+
+static void on_store_event(const struct store_event *event, void *arg)
+{
+	struct api *api = arg;
+
+	if (event->is_delete && event->kind == KIND_GATEWAY)
+		live_gateway_forget(&api->live, event->name);
+	if (event->is_delete && event->kind == KIND_PATH)
+		live_path_forget(&api->live, event->name);
+	api_changed(api);
+}
+
+static void refresh(struct api *api)
+{
+	if (api->is_stopping)
+		return;
+	api_paths_poll(api);
+	if (api->is_intent_dirty)
+		api_intent_publish(api);
+}
+
+static void on_refresh(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	refresh(arg);
+}
+
+static void on_tick(struct loop_timer *timer, void *arg)
+{
+	struct api *api = arg;
+
+	refresh(api);
+	if (!api->is_stopping)
+		loop_timer_set(api->loop, timer, loop_now_ns(api->loop) + TICK_NS);
+}
+
+struct api *api_create(struct loop *loop, struct store *store, uint64_t term)
+{
+	struct api *api = calloc(1, sizeof(*api));
+
+	if (!api)
+		return NULL;
+	api->loop = loop;
+	api->store = store;
+	api->live.term = term;
+	api->started_ns = loop_now_ns(loop);
+	api->watch = (struct store_watch){.on_event = on_store_event, .arg = api};
+	api->tick = (struct loop_timer){.on_expire = on_tick, .arg = api};
+	api->refresh = (struct loop_timer){.on_expire = on_refresh, .arg = api};
+	if (store_watch(store, &api->watch, store_revision(store))) {
+		free(api);
+		return NULL;
+	}
+	loop_timer_set(loop, &api->tick, api->started_ns + TICK_NS);
+	return api;
+}
+
+struct h2_server_handler api_handler(struct api *api)
+{
+	return (struct h2_server_handler){.on_request = on_request, .arg = api};
+}
+
+void api_stop(struct api *api)
+{
+	api->is_stopping = true;
+	loop_timer_cancel(api->loop, &api->tick);
+	loop_timer_cancel(api->loop, &api->refresh);
+	api_wait_stop(api);
+	api_intent_stop(api);
+}
+
+void api_destroy(struct api *api)
+{
+	if (!api)
+		return;
+	loop_timer_cancel(api->loop, &api->tick);
+	loop_timer_cancel(api->loop, &api->refresh);
+	store_unwatch(api->store, &api->watch);
+	live_free(&api->live);
+	free(api);
+}

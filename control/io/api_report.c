@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include "control/io/api_internal.h"
+
+/* The path's end where this gateway is, -1 when it is at none. */
+static int end_of(const struct api *api, const struct object *object, const char *gateway)
+{
+	const char *gateways[2];
+
+	api_path_gateways(api, object, gateways);
+	for (int end = 0; end < 2; end++) {
+		if (!strcmp(gateways[end], gateway))
+			return end;
+	}
+	return -1;
+}
+
+static void note_path(struct api *api, const struct live_gateway *from, json_t *entry)
+{
+	const char *name = json_string_value(json_object_get(entry, "name"));
+	json_int_t id = json_integer_value(json_object_get(entry, "id"));
+	const struct object *object = store_get(api->store, KIND_PATH, name);
+	struct live_path *path;
+	int end;
+
+	/* A path that control does not know, or no more, is the gateway's to forget. */
+	if (!object || id != (json_int_t)object->path.assigned.id)
+		return;
+	end = end_of(api, object, from->name);
+	path = live_path(&api->live, object);
+	if (path && end >= 0)
+		live_path_report(path, (enum model_end)end, from, entry);
+}
+
+void api_report(struct api_call *call)
+{
+	struct api *api = call->api;
+	struct gateway_traits before;
+	struct live_gateway *gateway;
+	json_t *entry;
+	size_t index;
+
+	if (!store_get(api->store, KIND_GATEWAY, call->name)) {
+		problem_set(&call->problem, 404, "not-found", "there is no gateway %s", call->name);
+		return;
+	}
+	gateway = live_gateway(&api->live, call->name);
+	if (!gateway) {
+		problem_set(&call->problem, 503, "out-of-memory", "try again");
+		return;
+	}
+	before = gateway->traits;
+	if (!live_report(gateway, call->body, loop_now_ns(api->loop), &call->problem))
+		return;
+	json_array_foreach (json_object_get(call->body, "paths"), index, entry)
+		note_path(api, gateway, entry);
+	/* The far gateways are told this one's port, lanes and MTU. */
+	if (memcmp(&before, &gateway->traits, sizeof(before)) != 0)
+		api_changed(api);
+	loop_timer_set(api->loop, &api->refresh, loop_now_ns(api->loop));
+	api_respond_empty(call, 204);
+}

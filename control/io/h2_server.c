@@ -1,0 +1,155 @@
+#include "control/io/h2_server_internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ACCEPT_AGAIN_NS 100000000ull
+
+static void on_accept_again(struct loop_timer *timer, void *arg);
+
+struct h2_server *h2_server_create(struct loop *loop, const struct h2_server_handler *handler)
+{
+	struct h2_server *server = calloc(1, sizeof(*server));
+
+	if (!server)
+		return NULL;
+	server->loop = loop;
+	server->handler = *handler;
+	server->accept_timer = (struct loop_timer){.on_expire = on_accept_again, .arg = server};
+	if (h2_session_callbacks_create(&server->callbacks)) {
+		free(server);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return server;
+}
+
+/* A peer that vanished without a word must not keep its stream for hours. */
+static void set_socket_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{IPPROTO_TCP, TCP_NODELAY, 1},	 {SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, 10}, {IPPROTO_TCP, TCP_KEEPINTVL, 5},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},	 {IPPROTO_TCP, TCP_USER_TIMEOUT, 20000},
+	};
+
+	/* They fail on unix sockets, where the kernel knows the peer's fate anyway. */
+	for (unsigned int i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
+static void on_accept(struct loop_op *op, int result, void *arg)
+{
+	struct h2_listener *listener = arg;
+	struct h2_server *server = listener->server;
+
+	(void)op;
+	if (result < 0) {
+		/* Out of descriptors, or a peer that left the queue: try again a little later. */
+		loop_timer_set(server->loop, &server->accept_timer,
+			       loop_now_ns(server->loop) + ACCEPT_AGAIN_NS);
+		return;
+	}
+	if (server->conn_count >= H2_CONNS_MAX || server->is_draining) {
+		close(result);
+		return;
+	}
+	set_socket_options(result);
+	h2_conn_open(server, result);
+}
+
+int h2_server_listen(struct h2_server *server, int fd)
+{
+	struct h2_listener *listener;
+	int ret;
+
+	if (server->listener_count == H2_LISTENERS_MAX)
+		return -ENOSPC;
+	listener = &server->listeners[server->listener_count];
+	*listener = (struct h2_listener){
+		.server = server,
+		.op = {.on_done = on_accept, .arg = listener},
+		.fd = fd,
+	};
+	ret = loop_accept(server->loop, &listener->op, fd);
+	if (!ret)
+		server->listener_count++;
+	return ret;
+}
+
+static void on_accept_again(struct loop_timer *timer, void *arg)
+{
+	struct h2_server *server = arg;
+
+	for (uint32_t i = 0; i < server->listener_count; i++) {
+		struct h2_listener *listener = &server->listeners[i];
+
+		if (loop_op_is_pending(&listener->op) ||
+		    !loop_accept(server->loop, &listener->op, listener->fd))
+			continue;
+		loop_timer_set(server->loop, timer, loop_now_ns(server->loop) + ACCEPT_AGAIN_NS);
+	}
+}
+
+static void close_listeners(struct h2_server *server)
+{
+	loop_timer_cancel(server->loop, &server->accept_timer);
+	for (uint32_t i = 0; i < server->listener_count; i++) {
+		loop_cancel(server->loop, &server->listeners[i].op);
+		close(server->listeners[i].fd);
+	}
+	server->listener_count = 0;
+}
+
+static void on_drained_timer(struct loop_timer *timer, void *arg)
+{
+	struct h2_server *server = arg;
+
+	(void)timer;
+	if (server->on_drained)
+		server->on_drained(server->on_drained_arg);
+}
+
+static void check_drained(struct h2_server *server)
+{
+	if (server->is_draining && !server->conn_count)
+		loop_timer_set(server->loop, &server->drained_timer, loop_now_ns(server->loop));
+}
+
+void h2_server_conn_closed(struct h2_server *server)
+{
+	server->conn_count--;
+	check_drained(server);
+}
+
+void h2_server_drain(struct h2_server *server, void (*on_drained)(void *arg), void *arg)
+{
+	if (server->is_draining)
+		return;
+	server->is_draining = true;
+	server->on_drained = on_drained;
+	server->on_drained_arg = arg;
+	server->drained_timer.on_expire = on_drained_timer;
+	server->drained_timer.arg = server;
+	close_listeners(server);
+	for (struct h2_conn *conn = server->conns; conn; conn = conn->next)
+		h2_conn_goaway(conn, NGHTTP2_NO_ERROR);
+	check_drained(server);
+}
+
+void h2_server_destroy(struct h2_server *server)
+{
+	if (!server)
+		return;
+	close_listeners(server);
+	while (server->conns)
+		h2_conn_close(server->conns);
+	loop_timer_cancel(server->loop, &server->drained_timer);
+	nghttp2_session_callbacks_del(server->callbacks);
+	free(server);
+}

@@ -1,0 +1,18 @@
+/*
+ * Listening sockets from text: "127.0.0.1:7700", "[::1]:7700", "unix:/run/causeway/control".
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The socket, or -1 with one line in error that says what is wrong and what to do. Port 0 takes a
+ * free one. bound: the address as it came to be.
+ */
+int listen_socket_open(const char *address, char *bound, size_t bound_size, char *error,
+		       size_t error_size);
+/* Is the text an address that listen_socket_open would try? */
+bool listen_address_is_valid(const char *address);
+/* Can only this machine reach it? */
+bool listen_address_is_local(const char *address);

@@ -1,0 +1,168 @@
+#include "control/io/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void gateway_free(struct live_gateway *gateway)
+{
+	if (gateway)
+		json_decref(gateway->report);
+	free(gateway);
+}
+
+static void path_free(struct live_path *path)
+{
+	for (int end = 0; path && end < 2; end++)
+		json_decref(path->ends[end].entry);
+	free(path);
+}
+
+void live_free(struct live *live)
+{
+	for (size_t i = 0; i < live->gateways.count; i++)
+		gateway_free(live->gateways.entries[i].value);
+	for (size_t i = 0; i < live->paths.count; i++)
+		path_free(live->paths.entries[i].value);
+	name_index_free(&live->gateways);
+	name_index_free(&live->paths);
+}
+
+struct live_gateway *live_gateway(struct live *live, const char *name)
+{
+	struct live_gateway *gateway = name_index_get(&live->gateways, name);
+
+	if (gateway)
+		return gateway;
+	gateway = calloc(1, sizeof(*gateway));
+	if (!gateway)
+		return NULL;
+	model_name_set(gateway->name, name);
+	if (!name_index_set(&live->gateways, gateway->name, gateway))
+		return gateway;
+	free(gateway);
+	return NULL;
+}
+
+struct live_path *live_path(struct live *live, const struct object *object)
+{
+	struct live_path *path = name_index_get(&live->paths, object->name);
+
+	if (path)
+		return path;
+	path = calloc(1, sizeof(*path));
+	if (!path)
+		return NULL;
+	model_name_set(path->name, object->name);
+	path_machine_init(&path->machine, object->path.assigned.proof_generation);
+	if (!name_index_set(&live->paths, path->name, path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+void live_gateway_forget(struct live *live, const char *name)
+{
+	gateway_free(name_index_remove(&live->gateways, name));
+}
+
+void live_path_forget(struct live *live, const char *name)
+{
+	path_free(name_index_remove(&live->paths, name));
+}
+
+bool live_gateway_is_fresh(const struct live_gateway *gateway, uint64_t now_ns)
+{
+	return gateway->report_count && now_ns - gateway->report_ns <= LIVE_SILENCE_NS;
+}
+
+void live_time_now(char text[LIVE_TIME_BYTES])
+{
+	struct timespec now;
+	struct tm tm;
+	char whole[24];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, LIVE_TIME_BYTES, "%s.%03ldZ", whole, now.tv_nsec / 1000000);
+}
+
+void live_path_report(struct live_path *path, enum model_end end, const struct live_gateway *from,
+		      json_t *entry)
+{
+	struct live_path_end *at = &path->ends[end];
+	const json_t *error = json_object_get(entry, "error");
+
+	json_decref(at->entry);
+	at->entry = json_incref(entry);
+	memcpy(at->gateway, from->name, sizeof(at->gateway));
+	at->report_count = from->report_count;
+	at->facts = (struct path_end_facts){
+		.is_reported = true,
+		.is_receiving = json_is_true(json_object_get(entry, "receiving")),
+		.is_proved = json_is_true(json_object_get(entry, "proved")),
+		.is_claiming = json_is_true(json_object_get(entry, "claiming")),
+		.has_error = json_is_string(error),
+		.generation = (uint32_t)json_integer_value(json_object_get(entry, "generation")),
+	};
+}
+
+void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
+		     const char *const gateways[2], uint64_t now_ns, struct path_facts *facts)
+{
+	memset(facts, 0, sizeof(*facts));
+	facts->is_deleting = object->path.assigned.is_deleting;
+	facts->proof_generation = object->path.assigned.proof_generation;
+	for (int end = 0; end < 2; end++) {
+		const struct live_gateway *gateway = name_index_get(&live->gateways, gateways[end]);
+		const struct live_path_end *at = &path->ends[end];
+		struct path_end_facts *out = &facts->ends[end];
+		bool is_ours;
+
+		if (!gateway || !live_gateway_is_fresh(gateway, now_ns))
+			continue;
+		/*
+		 * What a gateway does by the word of an earlier control still runs, but its numbers
+		 * are of another count.
+		 */
+		is_ours = gateway->applied_term == live->term;
+		if (is_ours && at->report_count == gateway->report_count &&
+		    !strcmp(at->gateway, gateway->name))
+			*out = at->facts;
+		out->is_fresh = true;
+		out->is_current = is_ours && gateway->applied_revision >= object->revision;
+	}
+}
+
+static void cause_text(const struct live_path *path, enum path_cause cause, uint8_t end,
+		       const char *const gateways[2], char *text, size_t size)
+{
+	const json_t *error = json_object_get(path->ends[end].entry, "error");
+
+	if (cause == CAUSE_ERROR && json_is_string(error))
+		snprintf(text, size, "gateway %s: %s", gateways[end], json_string_value(error));
+	else if (path_cause_has_end(cause))
+		snprintf(text, size, "gateway %s %s", gateways[end], path_cause_text(cause));
+	else
+		snprintf(text, size, "%s", path_cause_text(cause));
+}
+
+void live_path_reason(const struct live_path *path, const char *const gateways[2], char *text,
+		      size_t size)
+{
+	cause_text(path, path->machine.cause, path->machine.cause_end, gateways, text, size);
+}
+
+void live_path_trace(struct live_path *path, const struct path_trace *trace, uint64_t revision,
+		     const char *const gateways[2])
+{
+	struct live_change *change = &path->history[path->change_count++ % LIVE_HISTORY_MAX];
+
+	change->revision = revision;
+	change->trace = *trace;
+	live_time_now(change->time);
+	cause_text(path, trace->cause, trace->cause_end, gateways, change->text,
+		   sizeof(change->text));
+}

@@ -1,0 +1,87 @@
+/*
+ * Facts, as against desired state: what gateways report, which intent streams are open, in which
+ * state each path is and how it got there. Kept in memory, rebuilt from reports after a restart.
+ *
+ * Control's thread. Entries of paths and gateways come when first asked for and go when told.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "control/core/intent_plan.h"
+#include "control/core/path_state.h"
+#include "control/io/name_index.h"
+#include "control/io/problem.h"
+
+#define LIVE_HISTORY_MAX 16
+#define LIVE_TIME_BYTES	 40
+/* A gateway reports each second; three missed reports are silence. */
+#define LIVE_SILENCE_NS 3000000000ull
+
+struct live_gateway {
+	char name[MODEL_NAME_BYTES];
+	uint64_t report_count;
+	uint64_t report_ns; /* monotonic, of the last one */
+	char report_time[LIVE_TIME_BYTES];
+	uint64_t applied_revision, applied_term;
+	struct gateway_traits traits;
+	json_t *report; /* without its paths */
+	bool is_connected;
+};
+
+struct live_path_end {
+	uint64_t report_count; /* the gateway's report that told of it */
+	char gateway[MODEL_NAME_BYTES];
+	struct path_end_facts facts;
+	json_t *entry; /* of the report */
+};
+
+struct live_change {
+	uint64_t revision;
+	char time[LIVE_TIME_BYTES];
+	struct path_trace trace;
+	char text[160];
+};
+
+struct live_path {
+	char name[MODEL_NAME_BYTES];
+	struct path_machine machine;
+	struct live_path_end ends[2];
+	struct live_change history[LIVE_HISTORY_MAX]; /* a ring */
+	uint32_t change_count;
+};
+
+struct live {
+	struct name_index gateways, paths;
+	uint64_t term;
+};
+
+void live_free(struct live *live);
+/* NULL without memory. */
+struct live_gateway *live_gateway(struct live *live, const char *name);
+struct live_path *live_path(struct live *live, const struct object *path);
+void live_gateway_forget(struct live *live, const char *name);
+void live_path_forget(struct live *live, const char *name);
+
+bool live_gateway_is_fresh(const struct live_gateway *gateway, uint64_t now_ns);
+/* RFC 3339, UTC, milliseconds. */
+void live_time_now(char text[LIVE_TIME_BYTES]);
+
+/* Takes a report; false, and the problem says where, when it is malformed. */
+bool live_report(struct live_gateway *gateway, const json_t *report, uint64_t now_ns,
+		 struct problem *problem);
+/* Notes what a report says of one path at one end. */
+void live_path_report(struct live_path *path, enum model_end end, const struct live_gateway *from,
+		      json_t *entry);
+/* gateways: the names at the path's ends. */
+void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
+		     const char *const gateways[2], uint64_t now_ns, struct path_facts *facts);
+void live_path_trace(struct live_path *path, const struct path_trace *trace, uint64_t revision,
+		     const char *const gateways[2]);
+/* Why the path is in its state, for people. */
+void live_path_reason(const struct live_path *path, const char *const gateways[2], char *text,
+		      size_t size);
+
+json_t *live_gateway_json(const struct live_gateway *gateway);
+json_t *live_path_json(const struct live_path *path, const struct object *object,
+		       const char *const gateways[2]);

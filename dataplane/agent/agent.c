@@ -1,0 +1,374 @@
+#include "dataplane/agent/agent_private.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define HEARTBEAT_NS 100000000ull
+#define REPORT_NS    1000000000ull
+#define HOPS_MAX     3072
+/* The kernel hands over to itself before we stop reading. */
+#define HANDBACK_US 20000
+
+void agent_log(const char *format, ...)
+{
+	va_list args;
+	char line[512];
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	fprintf(stderr, "causeway-gateway: %s\n", line);
+}
+
+static void on_hop_asked(void *arg, const struct ip_addr *addr)
+{
+	struct agent *a = arg;
+
+	/* What the workers ask while they end finds no resolver any more. */
+	if (!a->resolver)
+		return;
+	if (resolver_request(a->resolver, addr))
+		fastpath_hop_set(a->fastpath, addr, FASTPATH_HOP_UNREACHABLE, 0, NULL,
+				 DROP_NEIGHBOUR_QUEUE);
+}
+
+static void on_proved(void *arg, uint32_t index, uint32_t generation, uint64_t rtt_ns)
+{
+	apply_proved(arg, index, generation, rtt_ns);
+}
+
+static void on_lost(void *arg, uint32_t index)
+{
+	apply_lost(arg, index);
+}
+
+static void on_resolved(void *arg, const struct resolver_result *result)
+{
+	struct agent *a = arg;
+
+	switch (result->state) {
+	case RESOLVER_READY:
+		fastpath_hop_set(a->fastpath, &result->ip, FASTPATH_HOP_READY, result->port,
+				 result->mac, 0);
+		break;
+	case RESOLVER_UNREACHABLE:
+		fastpath_hop_set(a->fastpath, &result->ip, FASTPATH_HOP_UNREACHABLE, 0, NULL,
+				 result->reason);
+		break;
+	case RESOLVER_PENDING:
+		break;
+	}
+}
+
+static void on_intent(struct intent *intent, const char *line, size_t len, void *arg)
+{
+	struct agent *a = arg;
+	int ret = state_file_save_intent(&a->state, line, len);
+
+	if (ret)
+		agent_log("%s/intent.json: %s: a restart without control will not know its paths",
+			  a->state.dir, strerror(-ret));
+	apply_intent(a, intent);
+}
+
+static void on_channel_state(enum channel_state state, void *arg)
+{
+	struct agent *a = arg;
+
+	a->report_is_due |= state == CHANNEL_UP;
+}
+
+static int classify_publish(struct agent *a, uint32_t index)
+{
+	int ret = 0;
+
+	start_classify(a, index);
+	if (a->kernel[index].kind != KERNEL_RULES_NONE)
+		ret = kernel_rules_configure(&a->kernel[index], &a->classify[index]);
+	return ret ? ret : fastpath_classify_set(a->fastpath, index, &a->classify[index]);
+}
+
+static void on_address(void *arg, uint32_t ifindex, const struct ip_addr *ip, bool removed)
+{
+	struct agent *a = arg;
+
+	(void)ip;
+	(void)removed;
+	for (uint32_t i = 0; i < a->config->port_count; i++) {
+		struct fastpath_port_info info;
+
+		fastpath_port_info(a->fastpath, i, &info);
+		if (info.ifindex == ifindex)
+			classify_publish(a, i);
+	}
+}
+
+static void on_resync(void *arg)
+{
+	struct agent *a = arg;
+
+	for (uint32_t i = 0; i < a->config->port_count; i++)
+		classify_publish(a, i);
+}
+
+static void on_heartbeat(struct loop_timer *timer, void *arg)
+{
+	struct agent *a = arg;
+	uint64_t now = loop_now_ns(a->loop);
+
+	counter_file_heartbeat(a->counters, now);
+	for (uint32_t i = 0; i < a->config->port_count; i++)
+		if (a->kernel[i].kind != KERNEL_RULES_NONE)
+			kernel_rules_heartbeat(&a->kernel[i], now);
+	loop_timer_set(a->loop, timer, now + HEARTBEAT_NS);
+}
+
+static void on_report_timer(struct loop_timer *timer, void *arg)
+{
+	struct agent *a = arg;
+
+	report_facts(a);
+	report_send(a);
+	loop_timer_set(a->loop, timer, loop_now_ns(a->loop) + REPORT_NS);
+}
+
+static void on_fastpath_event(struct loop_op *op, int result, void *arg)
+{
+	struct agent *a = arg;
+
+	(void)op;
+	(void)result;
+	fastpath_poll(a->fastpath);
+}
+
+static void on_signal(struct loop_op *op, int result, void *arg)
+{
+	struct agent *a = arg;
+
+	(void)op;
+	(void)result;
+	a->is_stopping = true;
+	loop_stop(a->loop);
+}
+
+static int signals_open(struct agent *a)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	/* Before any thread exists, so that all inherit the mask. */
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	a->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return a->signal_fd < 0 ? -errno : 0;
+}
+
+static int resolver_open(struct agent *a)
+{
+	struct resolver_port ports[CONFIG_PORTS_MAX];
+	struct resolver_options options = {.ports = ports,
+					   .port_count = a->config->port_count,
+					   .capacity = HOPS_MAX,
+					   .on_result = on_resolved,
+					   .arg = a};
+
+	for (uint32_t i = 0; i < a->config->port_count; i++) {
+		struct fastpath_port_info info;
+
+		fastpath_port_info(a->fastpath, i, &info);
+		ports[i] = (struct resolver_port){.ifindex = info.ifindex, .port = i};
+	}
+	a->resolver = resolver_create(a->loop, a->netlink, &options);
+	return a->resolver ? 0 : -errno;
+}
+
+/* Fail static: what was carried out before the restart is again, with or without control. */
+static void intent_restore(struct agent *a)
+{
+	char warning[INTENT_JSON_ERROR_BYTES] = "";
+	struct intent *intent;
+	int ret = state_file_load_intent(&a->state, &intent, warning);
+
+	if (ret < 0)
+		agent_log("%s: starting without paths", warning[0] ? warning : strerror(-ret));
+	if (ret != 1)
+		return;
+	agent_log("restored %u paths of revision %llu", intent->path_count,
+		  (unsigned long long)intent->revision);
+	apply_intent(a, intent);
+}
+
+static int channel_open(struct agent *a, char *error, size_t size)
+{
+	struct channel_config config = {
+		.url = a->config->control_url,
+		.gateway = a->config->name,
+		.min_term = a->applied->term,
+		.random_seed = loop_now_ns(a->loop),
+		.on_intent = on_intent,
+		.on_state = on_channel_state,
+		.arg = a,
+	};
+
+	a->channel = channel_create(a->loop, &config);
+	if (a->channel)
+		return 0;
+	snprintf(error, size, "control.url %s: %s", a->config->control_url, strerror(errno));
+	return -errno;
+}
+
+static void timers_start(struct agent *a)
+{
+	a->heartbeat.on_expire = on_heartbeat;
+	a->heartbeat.arg = a;
+	a->report_timer.on_expire = on_report_timer;
+	a->report_timer.arg = a;
+	on_heartbeat(&a->heartbeat, a);
+	loop_timer_set(a->loop, &a->report_timer, loop_now_ns(a->loop) + REPORT_NS / 10);
+}
+
+static int watches_start(struct agent *a)
+{
+	int ret;
+
+	a->signal_op.on_done = on_signal;
+	a->event_op.on_done = on_fastpath_event;
+	a->signal_op.arg = a->event_op.arg = a;
+	ret = loop_watch_readable(a->loop, &a->signal_op, a->signal_fd);
+	if (!ret)
+		ret = loop_watch_readable(a->loop, &a->event_op, fastpath_event_fd(a->fastpath));
+	a->listener.on_address = on_address;
+	a->listener.on_resync = on_resync;
+	a->listener.arg = a;
+	netlink_add_listener(a->netlink, &a->listener);
+	return ret;
+}
+
+static int agent_open(struct agent *a, char *error, size_t size)
+{
+	char log_path[CONFIG_PATH_BYTES + CONFIG_NAME_BYTES + 16];
+	int ret = start_run_dir(a, log_path, sizeof(log_path), error, size);
+
+	if (!ret)
+		ret = start_state(a, error, size);
+	if (ret)
+		return ret;
+	snprintf(error, size,
+		 "no event loop: io_uring is not available (kernel.io_uring_disabled?)");
+	ret = signals_open(a);
+	a->loop = loop_create();
+	if (ret || !a->loop)
+		return ret ? ret : -errno;
+	snprintf(error, size, "netlink is not available");
+	a->netlink = netlink_create(a->loop);
+	if (!a->netlink)
+		return -errno;
+	a->events = (struct fastpath_events){
+		.on_hop_asked = on_hop_asked, .on_proved = on_proved, .on_lost = on_lost, .arg = a};
+	a->fastpath = fastpath_create(a->config, &a->events, log_path, error, size);
+	if (!a->fastpath)
+		return -EIO;
+	ret = start_ports(a, error, size);
+	if (!ret)
+		ret = start_counters(a, error, size);
+	if (!ret)
+		ret = fastpath_start(a->fastpath, a->counters, a->classify, error, size);
+	return ret;
+}
+
+static int agent_begin(struct agent *a, char *error, size_t size)
+{
+	int ret = 0;
+
+	snprintf(error, size, "out of memory");
+	a->applied = intent_new();
+	if (!a->applied)
+		return -ENOMEM;
+	ret = resolver_open(a);
+	if (!ret)
+		ret = watches_start(a);
+	if (ret)
+		return ret;
+	intent_restore(a);
+	ret = channel_open(a, error, size);
+	if (!ret)
+		timers_start(a);
+	return ret;
+}
+
+struct agent *agent_create(const struct gateway_config *config, char *error, size_t size)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+
+	if (!a) {
+		snprintf(error, size, "out of memory");
+		return NULL;
+	}
+	a->config = config;
+	a->signal_fd = a->run_lock = -1;
+	memset(a->port_locks, -1, sizeof(a->port_locks));
+	if (agent_open(a, error, size) || agent_begin(a, error, size)) {
+		agent_destroy(a);
+		return NULL;
+	}
+	return a;
+}
+
+int agent_run(struct agent *a)
+{
+	int ret = 0;
+
+	while (!a->is_stopping && !ret) {
+		ret = loop_turn(a->loop, HEARTBEAT_NS);
+		if (a->report_is_due && !a->is_stopping)
+			report_send(a);
+	}
+	return ret;
+}
+
+static void fd_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void agent_destroy(struct agent *a)
+{
+	if (!a)
+		return;
+	channel_destroy(a->channel);
+	if (a->fastpath && a->applied)
+		apply_release(a);
+	for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++)
+		kernel_rules_close(&a->kernel[i]);
+	if (a->applied)
+		usleep(HANDBACK_US);
+	resolver_destroy(a->resolver);
+	a->resolver = NULL;
+	if (a->netlink && a->listener.arg)
+		netlink_remove_listener(a->netlink, &a->listener);
+	if (a->loop && a->applied) {
+		loop_cancel(a->loop, &a->signal_op);
+		loop_cancel(a->loop, &a->event_op);
+	}
+	fastpath_destroy(a->fastpath);
+	counter_file_destroy(a->counters);
+	if (a->netlink)
+		netlink_destroy(a->netlink);
+	if (a->loop)
+		loop_destroy(a->loop);
+	fd_close(a->signal_fd);
+	for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++)
+		fd_close(a->port_locks[i]);
+	fd_close(a->run_lock);
+	intent_free(a->applied);
+	free(a);
+}

@@ -1,0 +1,70 @@
+/* The agent's state, shared by its files: agent.c (life), start.c (set-up), apply.c (intent),
+ * report.c (facts). */
+#pragma once
+
+#include <signal.h>
+
+#include "control/io/loop.h"
+#include "dataplane/agent/agent.h"
+#include "dataplane/agent/channel.h"
+#include "dataplane/agent/claims.h"
+#include "dataplane/agent/counter_file.h"
+#include "dataplane/agent/intent_json.h"
+#include "dataplane/agent/kernel_rules.h"
+#include "dataplane/agent/lock.h"
+#include "dataplane/agent/netlink.h"
+#include "dataplane/agent/resolver.h"
+#include "dataplane/agent/slots.h"
+#include "dataplane/agent/state_file.h"
+#include "dataplane/dpdk/fastpath.h"
+
+struct agent {
+	const struct gateway_config *config;
+	struct loop *loop;
+	struct loop_op signal_op, event_op;
+	struct loop_timer heartbeat, report_timer;
+	int signal_fd;
+	int run_lock, port_locks[CONFIG_PORTS_MAX];
+	struct state_file state;
+	uint32_t boot;
+	struct fastpath_events events;
+	struct fastpath *fastpath;
+	struct counter_file *counters;
+	struct kernel_rules kernel[CONFIG_PORTS_MAX];
+	struct classify_port classify[CONFIG_PORTS_MAX];
+	struct netlink *netlink;
+	struct netlink_listener listener;
+	struct resolver *resolver;
+	struct channel *channel;
+	struct intent *applied; /* what is carried out */
+	struct slots slots;
+	uint32_t drain_steps; /* left for all the paths that one intent removes */
+	bool report_is_due;   /* a fact that control waits for has changed */
+	bool is_stopping;
+};
+
+/*
+ * start.c, in this order, each 0 or -errno with one line in `error` that says what to do.
+ * start_run_dir writes where DPDK's log goes.
+ */
+int start_run_dir(struct agent *a, char *log_path, size_t log_size, char *error, size_t size);
+int start_state(struct agent *a, char *error, size_t size);
+int start_ports(struct agent *a, char *error, size_t size);
+/* What the classifier must know of a port now: MAC, tunnel addresses, UDP ports. */
+void start_classify(struct agent *a, uint32_t index);
+int start_counters(struct agent *a, char *error, size_t size);
+
+/* apply.c: from the applied intent to this one, which becomes the agent's. */
+void apply_intent(struct agent *a, struct intent *intent);
+void apply_proved(struct agent *a, uint32_t index, uint32_t generation, uint64_t rtt_ns);
+void apply_lost(struct agent *a, uint32_t index);
+/* Claims nothing any more: the kernel takes the traffic. */
+void apply_release(struct agent *a);
+
+/* report.c */
+void report_send(struct agent *a);
+void report_facts(struct agent *a);
+/* Sum over workers of one slot's counters. */
+void report_path_counters(struct agent *a, uint32_t index, struct cw_path_counters *sum);
+
+__attribute__((format(printf, 1, 2))) void agent_log(const char *format, ...);

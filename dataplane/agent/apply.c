@@ -1,0 +1,275 @@
+/* Intent into action: each step of the plan, in order, on workers and kernel. */
+#include "dataplane/agent/agent_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "dataplane/core/plan.h"
+
+#define DRAIN_STEPS    100
+#define DRAIN_STEP_NS  2000000
+#define DRAIN_QUIET_NS 100000000ull
+
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = (uint64_t)time(NULL);
+	return seed;
+}
+
+/* The WAN port an intent names, or -1 with the reason in the slot. */
+static int wan_port_find(const struct agent *a, struct slot *slot)
+{
+	const struct gateway_config *config = a->config;
+
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (config->ports[i].role == CONFIG_WAN &&
+		    !strcmp(config->ports[i].name, slot->intent.port))
+			return (int)i;
+	snprintf(slot->error, sizeof(slot->error), "gateway %s has no wan port named %.40s",
+		 config->name, slot->intent.port);
+	return -1;
+}
+
+static void facts_set(struct agent *a, const struct slot *slot)
+{
+	struct cw_path_facts *facts =
+		counter_file_path_facts(a->counters, slots_index(&a->slots, slot));
+	const struct intent_path *intent = &slot->intent;
+
+	facts->path_id = intent->id;
+	facts->generation = intent->generation;
+	facts->phase = slot->is_claiming ? PHASE_CLAIM : PHASE_RECEIVE;
+	facts->rate_bps = intent->rate_bps;
+	facts->rtt_ns = slot->rtt_ns;
+	facts->proved = slot_is_proved(slot);
+	memcpy(facts->peer, intent->peer, sizeof(facts->peer));
+	memcpy(facts->name, intent->name, sizeof(facts->name));
+}
+
+/* Gives the workers the slot's intent; the slot says how that went. */
+static void path_set_up(struct agent *a, struct slot *slot)
+{
+	int port, ret;
+
+	slot->error[0] = 0;
+	port = wan_port_find(a, slot);
+	if (port >= 0) {
+		ret = slot->is_receiving
+			      ? fastpath_path_update(a->fastpath, &slot->intent, slot->handle,
+						     (uint32_t)port)
+			      : fastpath_path_add(a->fastpath, &slot->intent, slot->handle,
+						  (uint32_t)port, random_seed());
+		slot->is_receiving |= ret == 0;
+		if (ret)
+			snprintf(slot->error, sizeof(slot->error), "cannot be set up: %s",
+				 strerror(-ret));
+	}
+	if (slot->error[0])
+		agent_log("path %s: %s", slot->intent.name, slot->error);
+}
+
+static void path_add(struct agent *a, const struct intent_path *intent)
+{
+	struct slot *slot = slots_take(&a->slots, intent);
+
+	if (!slot) {
+		agent_log("path %s: more than %d paths; this one is left out", intent->name,
+			  SLOTS_MAX);
+		return;
+	}
+	counter_file_path_facts(a->counters, slots_index(&a->slots, slot))->epoch++;
+	path_set_up(a, slot);
+	facts_set(a, slot);
+}
+
+static void path_update(struct agent *a, const struct plan_action *action)
+{
+	struct slot *slot = slots_by_id(&a->slots, action->path->id);
+
+	if (!slot)
+		return;
+	slot->intent = *action->path;
+	path_set_up(a, slot);
+	if (action->restart)
+		slot->proved_generation = 0;
+	facts_set(a, slot);
+}
+
+/* What the rules are to be; claims_put puts them into force. */
+static void claim_mark(struct agent *a, const struct intent_path *intent, bool is_claiming)
+{
+	struct slot *slot = slots_by_id(&a->slots, intent->id);
+
+	if (!slot || (is_claiming && !slot->is_receiving))
+		return;
+	if (is_claiming)
+		slot->intent = *intent;
+	slot->is_claiming = is_claiming;
+}
+
+static void claim_settle(struct agent *a, struct slot *slot, int ret)
+{
+	if (ret && slot->is_claiming != slot->is_claimed) {
+		snprintf(slot->error, sizeof(slot->error), "classifier rules not applied: %s",
+			 strerror(-ret));
+		agent_log("path %s: %s", slot->intent.name, slot->error);
+		slot->is_claiming = slot->is_claimed;
+	}
+	slot->is_claimed = slot->is_claiming;
+	facts_set(a, slot);
+}
+
+/* Each home of the classifier takes milliseconds: once for all paths that were marked. */
+static void claims_put(struct agent *a, enum claims_order order)
+{
+	uint32_t ports = a->config->port_count;
+	int ret = claims_apply(&a->slots, order, a->fastpath, a->kernel, ports);
+
+	for (uint32_t i = 0; i < a->slots.high; i++)
+		if (a->slots.slot[i].is_used)
+			claim_settle(a, &a->slots.slot[i], ret);
+	/* Some homes may have the new rules: two that differ would send a packet twice. */
+	if (ret)
+		claims_apply(&a->slots, order, a->fastpath, a->kernel, ports);
+}
+
+/*
+ * What was claimed still comes out of the ports' rings, what the path holds towards the WAN goes
+ * out, and what the far end sent arrives for another round trip: all that before the path goes.
+ */
+static void path_drain(struct agent *a, const struct slot *slot)
+{
+	uint64_t quiet_ns = slot->rtt_ns < DRAIN_QUIET_NS ? slot->rtt_ns : DRAIN_QUIET_NS;
+	uint64_t quiet_steps = 1 + quiet_ns / DRAIN_STEP_NS, quiet = 0;
+	struct timespec step = {.tv_nsec = DRAIN_STEP_NS};
+	uint64_t entered = UINT64_MAX;
+	struct cw_path_counters sum;
+
+	for (; a->drain_steps && quiet < quiet_steps; a->drain_steps--) {
+		report_path_counters(a, slots_index(&a->slots, slot), &sum);
+		quiet = entered == sum.out.rx_packets + sum.in.rx_packets ? quiet + 1 : 0;
+		entered = sum.out.rx_packets + sum.in.rx_packets;
+		if (sum.out.held_packets)
+			quiet = 0;
+		nanosleep(&step, NULL);
+	}
+}
+
+static void path_remove(struct agent *a, const struct intent_path *intent)
+{
+	struct slot *slot = slots_by_id(&a->slots, intent->id);
+
+	if (!slot)
+		return;
+	if (slot->is_claimed) {
+		slot->is_claiming = false;
+		claims_put(a, CLAIMS_KERNEL_FIRST);
+	}
+	if (slot->is_receiving) {
+		path_drain(a, slot);
+		fastpath_path_remove(a->fastpath, slot->handle);
+	}
+	counter_file_path_facts(a->counters, slots_index(&a->slots, slot))->name[0] = 0;
+	slots_release(&a->slots, slot);
+}
+
+static void action_do(struct agent *a, const struct plan_action *action)
+{
+	const struct intent_path *path = action->path;
+
+	agent_log("path %s: %s (generation %u)", path->name, plan_action_name(action->type),
+		  path->generation);
+	switch (action->type) {
+	case ACTION_PATH_ADD:
+		path_add(a, path);
+		break;
+	case ACTION_PATH_UPDATE:
+		path_update(a, action);
+		break;
+	case ACTION_PATH_CLAIM:
+		claim_mark(a, path, true);
+		break;
+	case ACTION_PATH_UNCLAIM:
+		claim_mark(a, path, false);
+		break;
+	case ACTION_PATH_REMOVE:
+		path_remove(a, path);
+		break;
+	}
+}
+
+/* 0: an action that leaves the claims alone. */
+static enum claims_order claims_order_of(enum plan_action_type type)
+{
+	if (type == ACTION_PATH_CLAIM)
+		return CLAIMS_WORKERS_FIRST;
+	return type == ACTION_PATH_UNCLAIM ? CLAIMS_KERNEL_FIRST : 0;
+}
+
+void apply_intent(struct agent *a, struct intent *intent)
+{
+	struct plan_action actions[16];
+	struct plan plan;
+	enum claims_order marked = 0;
+	uint32_t count;
+
+	a->drain_steps = DRAIN_STEPS;
+	plan_settle(a->applied, intent);
+	plan_init(&plan, a->applied, intent);
+	while ((count = plan_next(&plan, actions, 16)) > 0)
+		for (uint32_t i = 0; i < count; i++) {
+			enum claims_order order = claims_order_of(actions[i].type);
+
+			if (marked && order != marked)
+				claims_put(a, marked);
+			action_do(a, &actions[i]);
+			marked = order;
+		}
+	if (marked)
+		claims_put(a, marked);
+	intent_free(a->applied);
+	a->applied = intent;
+	a->report_is_due = true;
+}
+
+void apply_proved(struct agent *a, uint32_t index, uint32_t generation, uint64_t rtt_ns)
+{
+	struct slot *slot = &a->slots.slot[index];
+
+	if (!slot->is_used)
+		return;
+	if (slot->proved_generation != generation) {
+		agent_log("path %s: generation %u proved, round trip %.3f ms", slot->intent.name,
+			  generation, (double)rtt_ns / 1e6);
+		a->report_is_due = true;
+	}
+	slot->proved_generation = generation;
+	slot->rtt_ns = rtt_ns;
+	facts_set(a, slot);
+}
+
+void apply_lost(struct agent *a, uint32_t index)
+{
+	struct slot *slot = &a->slots.slot[index];
+
+	if (!slot->is_used)
+		return;
+	agent_log("path %s: no probe comes back from %s: the WAN or that gateway is down",
+		  slot->intent.name, slot->intent.peer);
+	slot->proved_generation = 0;
+	a->report_is_due = true;
+	facts_set(a, slot);
+}
+
+void apply_release(struct agent *a)
+{
+	for (uint32_t i = 0; i < a->slots.high; i++)
+		a->slots.slot[i].is_claiming = false;
+	claims_apply(&a->slots, CLAIMS_KERNEL_FIRST, a->fastpath, a->kernel, a->config->port_count);
+}

@@ -1,0 +1,412 @@
+#include "dataplane/agent/intent_json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/abi/verdict.h"
+
+/* Where in the line the parser is, for error text. */
+struct place {
+	char *error;
+	char where[INTENT_NAME_BYTES + 32]; /* "paths[3] job1: " */
+};
+
+__attribute__((format(printf, 2, 3))) static int place_fail(struct place *at, const char *format,
+							    ...)
+{
+	int used = snprintf(at->error, INTENT_JSON_ERROR_BYTES, "%s", at->where);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(at->error + used, INTENT_JSON_ERROR_BYTES - (size_t)used, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int get_number(struct place *at, json_t *object, const char *key, uint64_t max,
+		      uint64_t *out)
+{
+	json_t *value = json_object_get(object, key);
+
+	if (!value)
+		return place_fail(at, "%s is missing", key);
+	if (!json_is_integer(value))
+		return place_fail(at, "%s is not an integer", key);
+	if (json_integer_value(value) < 0 || (uint64_t)json_integer_value(value) > max)
+		return place_fail(at, "%s is out of range", key);
+	*out = (uint64_t)json_integer_value(value);
+	return 0;
+}
+
+static int get_text(struct place *at, json_t *object, const char *key, const char **out)
+{
+	json_t *value = json_object_get(object, key);
+
+	*out = "";
+	if (!value)
+		return place_fail(at, "%s is missing", key);
+	if (!json_is_string(value))
+		return place_fail(at, "%s is not a string", key);
+	*out = json_string_value(value);
+	return 0;
+}
+
+static int get_name(struct place *at, json_t *object, const char *key, char *out)
+{
+	const char *text;
+
+	if (get_text(at, object, key, &text))
+		return -EINVAL;
+	if (text[0] == '\0' || strlen(text) >= INTENT_NAME_BYTES)
+		return place_fail(at, "%s is empty or longer than %d bytes", key,
+				  INTENT_NAME_BYTES - 1);
+	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
+/* An array of at most max elements; *out is NULL where an optional one is absent. */
+static int get_array(struct place *at, json_t *object, const char *key, size_t max, bool optional,
+		     json_t **out)
+{
+	*out = json_object_get(object, key);
+	if (!*out && optional)
+		return 0;
+	if (!*out)
+		return place_fail(at, "%s is missing", key);
+	if (!json_is_array(*out))
+		return place_fail(at, "%s is not an array", key);
+	if (json_array_size(*out) > max)
+		return place_fail(at, "%s has more than %zu elements", key, max);
+	return 0;
+}
+
+static int get_addr(struct place *at, json_t *object, const char *key, struct ip_addr *out)
+{
+	const char *text;
+
+	if (get_text(at, object, key, &text))
+		return -EINVAL;
+	if (ip_addr_parse(text, out))
+		return place_fail(at, "%s is not an IP address: \"%.50s\"", key, text);
+	return 0;
+}
+
+static int get_prefixes(struct place *at, json_t *object, const char *key, struct ip_prefix *out,
+			uint8_t *count)
+{
+	json_t *list, *value;
+	size_t i;
+
+	if (get_array(at, object, key, INTENT_PREFIXES_MAX, false, &list))
+		return -EINVAL;
+	json_array_foreach (list, i, value) {
+		if (!json_is_string(value))
+			return place_fail(at, "%s[%zu] is not a string", key, i);
+		if (ip_prefix_parse(json_string_value(value), &out[i]))
+			return place_fail(at, "%s[%zu] is not a prefix: \"%.50s\"", key, i,
+					  json_string_value(value));
+	}
+	*count = (uint8_t)json_array_size(list);
+	return 0;
+}
+
+static int get_phase(struct place *at, json_t *object, uint8_t *out)
+{
+	static const char *const names[] = {
+		[PHASE_RECEIVE] = "receive",
+		[PHASE_CLAIM] = "claim",
+		[PHASE_DRAIN] = "drain",
+	};
+	const char *text;
+
+	if (get_text(at, object, "phase", &text))
+		return -EINVAL;
+	for (uint8_t phase = PHASE_RECEIVE; phase <= PHASE_DRAIN; phase++) {
+		if (strcmp(text, names[phase]) == 0) {
+			*out = phase;
+			return 0;
+		}
+	}
+	return place_fail(at, "phase \"%.20s\" is unknown to this gateway", text);
+}
+
+static int get_protocol(struct place *at, json_t *object, uint8_t *out)
+{
+	static const char *const names[PROTOCOL_COUNT] = {
+		[PROTOCOL_ANY] = "any", [PROTOCOL_ROCE] = "rocev2",	    [PROTOCOL_TCP] = "tcp",
+		[PROTOCOL_UDP] = "udp", [PROTOCOL_ICMP_ECHO] = "icmp-echo",
+	};
+	const char *text;
+
+	if (get_text(at, object, "protocol", &text))
+		return -EINVAL;
+	for (uint8_t protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
+		if (strcmp(text, names[protocol]) == 0) {
+			*out = protocol;
+			return 0;
+		}
+	}
+	return place_fail(at, "protocol \"%.20s\" is unknown to this gateway", text);
+}
+
+/* "5000" or "5000-5999": digits only, no sign, no space. */
+static bool ports_parse(const char *text, uint16_t *first, uint16_t *last)
+{
+	unsigned long value[2] = {0, 0};
+	unsigned int part = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	for (; *text; text++) {
+		if (*text == '-' && part == 0 && text[1] >= '0' && text[1] <= '9') {
+			part = 1;
+			continue;
+		}
+		if (*text < '0' || *text > '9')
+			return false;
+		value[part] = value[part] * 10 + (unsigned long)(*text - '0');
+		if (value[part] > UINT16_MAX)
+			return false;
+	}
+	*first = (uint16_t)value[0];
+	*last = (uint16_t)value[part];
+	return true;
+}
+
+static int get_ranges(struct place *at, json_t *object, struct intent_match *match)
+{
+	json_t *list, *value;
+	size_t i;
+
+	if (get_array(at, object, "ports", INTENT_RANGES_MAX, true, &list))
+		return -EINVAL;
+	json_array_foreach (list, i, value) {
+		if (!json_is_string(value) ||
+		    !ports_parse(json_string_value(value), &match->ranges[i].first,
+				 &match->ranges[i].last))
+			return place_fail(at, "ports[%zu] is not a range such as \"5000-5999\"", i);
+	}
+	match->range_count = (uint8_t)json_array_size(list);
+	return 0;
+}
+
+static int get_dscp(struct place *at, json_t *object, struct intent_match *match)
+{
+	json_t *list, *value;
+	size_t i;
+
+	if (get_array(at, object, "dscp", 64, true, &list))
+		return -EINVAL;
+	json_array_foreach (list, i, value) {
+		json_int_t dscp = json_is_integer(value) ? json_integer_value(value) : -1;
+
+		if (dscp < 0 || dscp > 63)
+			return place_fail(at, "dscp[%zu] is not a number from 0 to 63", i);
+		match->dscp_mask |= 1ull << dscp;
+	}
+	return 0;
+}
+
+static int get_matches(struct place *at, json_t *object, struct intent_path *path)
+{
+	json_t *list, *value;
+	size_t i;
+
+	if (get_array(at, object, "match", INTENT_MATCHES_MAX, false, &list))
+		return -EINVAL;
+	json_array_foreach (list, i, value) {
+		struct intent_match *match = &path->match[i];
+
+		if (!json_is_object(value))
+			return place_fail(at, "match[%zu] is not an object", i);
+		if (get_protocol(at, value, &match->protocol) || get_ranges(at, value, match) ||
+		    get_dscp(at, value, match))
+			return -EINVAL;
+	}
+	path->match_count = (uint8_t)json_array_size(list);
+	return 0;
+}
+
+static int get_peer(struct place *at, json_t *object, struct intent_path *path)
+{
+	json_t *peer = json_object_get(object, "peer");
+	uint64_t udp_port, lanes;
+
+	if (!json_is_object(peer))
+		return place_fail(at, "peer is %s", peer ? "not an object" : "missing");
+	if (get_name(at, peer, "gateway", path->peer) ||
+	    get_addr(at, peer, "address", &path->peer_addr) ||
+	    get_number(at, peer, "udp_port", UINT16_MAX, &udp_port) ||
+	    get_number(at, peer, "lanes", UINT16_MAX, &lanes))
+		return -EINVAL;
+	path->peer_udp_port = (uint16_t)udp_port;
+	path->peer_lanes = (uint16_t)lanes;
+	return 0;
+}
+
+static int get_numbers(struct place *at, json_t *object, struct intent_path *path)
+{
+	uint64_t id, generation, class, dscp, link, far_lan_mtu;
+
+	if (get_number(at, object, "id", UINT32_MAX, &id) ||
+	    get_number(at, object, "generation", UINT32_MAX, &generation) ||
+	    get_number(at, object, "class", CLASS_COUNT - 1, &class) ||
+	    get_number(at, object, "dscp", 63, &dscp) ||
+	    get_number(at, object, "link", UINT8_MAX, &link) ||
+	    get_number(at, object, "far_lan_mtu", UINT32_MAX, &far_lan_mtu) ||
+	    get_number(at, object, "rate_bps", INT64_MAX, &path->rate_bps) ||
+	    get_number(at, object, "max_bps", INT64_MAX, &path->max_bps))
+		return -EINVAL;
+	path->id = (uint32_t)id;
+	path->generation = (uint32_t)generation;
+	path->class = (uint8_t) class;
+	path->dscp = (uint8_t)dscp;
+	path->link_id = (uint8_t)link;
+	path->far_lan_mtu = (uint32_t)far_lan_mtu;
+	return 0;
+}
+
+static int get_path(struct place *at, json_t *object, size_t index, struct intent_path *path)
+{
+	int err;
+
+	snprintf(at->where, sizeof(at->where), "paths[%zu]: ", index);
+	if (!json_is_object(object))
+		return place_fail(at, "not an object");
+	if (get_name(at, object, "name", path->name))
+		return -EINVAL;
+	snprintf(at->where, sizeof(at->where), "path %s: ", path->name);
+	err = get_numbers(at, object, path);
+	if (!err)
+		err = get_phase(at, object, &path->phase);
+	if (!err)
+		err = get_name(at, object, "port", path->port);
+	if (!err)
+		err = get_addr(at, object, "local", &path->local_addr);
+	if (!err)
+		err = get_peer(at, object, path);
+	if (!err)
+		err = get_prefixes(at, object, "near", path->near, &path->near_count);
+	if (!err)
+		err = get_prefixes(at, object, "far", path->far, &path->far_count);
+	if (!err)
+		err = get_matches(at, object, path);
+	at->where[0] = '\0';
+	return err;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct intent_path *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+static int get_paths(struct place *at, json_t *list, struct intent *intent)
+{
+	enum intent_fault fault;
+	uint32_t index;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach (list, i, value) {
+		if (get_path(at, value, i, &intent->paths[i]))
+			return -EINVAL;
+	}
+	intent->path_count = (uint32_t)json_array_size(list);
+	qsort(intent->paths, intent->path_count, sizeof(intent->paths[0]), by_name);
+	fault = intent_check(intent, &index);
+	if (fault)
+		return place_fail(at, "path %s: %s", intent->paths[index].name,
+				  intent_fault_text(fault));
+	return 0;
+}
+
+static struct intent *intent_alloc(size_t paths)
+{
+	struct intent *intent = calloc(1, sizeof(*intent));
+
+	if (!intent)
+		return NULL;
+	/* One more than needed, so that an empty intent has an array too. */
+	intent->paths = calloc(paths + 1, sizeof(intent->paths[0]));
+	if (!intent->paths) {
+		free(intent);
+		return NULL;
+	}
+	return intent;
+}
+
+struct intent *intent_new(void)
+{
+	return intent_alloc(0);
+}
+
+void intent_free(struct intent *intent)
+{
+	if (!intent)
+		return;
+	free(intent->paths);
+	free(intent);
+}
+
+static int parse_intent(struct place *at, json_t *root, struct intent_line *line)
+{
+	json_t *list;
+	int err;
+
+	if (get_number(at, root, "revision", INT64_MAX, &line->revision) ||
+	    get_name(at, root, "gateway", line->gateway) ||
+	    get_array(at, root, "paths", INTENT_JSON_PATHS_MAX, false, &list))
+		return -EINVAL;
+	line->intent = intent_alloc(json_array_size(list));
+	if (!line->intent) {
+		place_fail(at, "out of memory");
+		return -ENOMEM;
+	}
+	line->intent->revision = line->revision;
+	err = get_number(at, root, "term", INT64_MAX, &line->intent->term);
+	if (!err)
+		err = get_paths(at, list, line->intent);
+	if (err) {
+		intent_free(line->intent);
+		line->intent = NULL;
+	}
+	return err;
+}
+
+static int parse_root(struct place *at, json_t *root, struct intent_line *line)
+{
+	if (!json_is_object(root))
+		return place_fail(at, "not a JSON object");
+	if (json_object_get(root, "heartbeat")) {
+		line->type = INTENT_LINE_HEARTBEAT;
+		return get_number(at, root, "heartbeat", INT64_MAX, &line->revision);
+	}
+	line->type = INTENT_LINE_INTENT;
+	return parse_intent(at, root, line);
+}
+
+int intent_json_parse(const char *text, size_t len, struct intent_line *line, char *error)
+{
+	struct place at = {.error = error};
+	json_error_t where;
+	json_t *root;
+	int err;
+
+	*line = (struct intent_line){0};
+	error[0] = '\0';
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+	if (!root) {
+		err = json_error_code(&where) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
+		place_fail(&at, "not JSON: %.120s (byte %d)", where.text, where.position);
+		return err;
+	}
+	err = parse_root(&at, root, line);
+	json_decref(root);
+	return err;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/agent/kernel_rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/kernel_abi.h"
+#include "dataplane/agent/kernel_parts.h"
+#include "dataplane/agent/kernel_prog.h"
+
+static const uint32_t first_key = 0;
+
+static void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void maps_close(struct kernel_rules *rules)
+{
+	fd_close(&rules->config_fd);
+	fd_close(&rules->active_fd);
+	fd_close(&rules->tries_fd);
+	fd_close(&rules->sets_fd);
+	fd_close(&rules->counters_fd);
+	fd_close(&rules->alive_fd);
+}
+
+int kernel_rules_bind(struct kernel_rules *rules, enum kernel_rules_kind kind, uint32_t ifindex,
+		      uint32_t prog_id)
+{
+	int error = 0;
+
+	rules->config_fd = kernel_prog_map_open(prog_id, "cw_config");
+	rules->active_fd = kernel_prog_map_open(prog_id, "cw_active");
+	rules->tries_fd = kernel_prog_map_open(prog_id, "cw_tries");
+	rules->sets_fd = kernel_prog_map_open(prog_id, "cw_sets");
+	rules->counters_fd = kernel_prog_map_open(prog_id, "cw_counters");
+	rules->alive_fd = kind == KERNEL_RULES_TC ? kernel_prog_map_open(prog_id, "cw_alive") : -1;
+	if (rules->config_fd < 0 || rules->active_fd < 0 || rules->tries_fd < 0 ||
+	    rules->sets_fd < 0 || rules->counters_fd < 0)
+		error = -ENOENT;
+	if (kind == KERNEL_RULES_TC && rules->alive_fd < 0)
+		error = -ENOENT;
+	if (!error && bpf_map_lookup_elem(rules->active_fd, &first_key, &rules->slot))
+		error = -errno;
+	if (error) {
+		maps_close(rules);
+		return error;
+	}
+	rules->kind = (uint8_t)kind;
+	rules->ifindex = ifindex;
+	rules->prog_id = prog_id;
+	return 0;
+}
+
+int kernel_rules_configure(struct kernel_rules *rules, const struct classify_port *port)
+{
+	return bpf_map_update_elem(rules->config_fd, &first_key, port, BPF_ANY) ? -errno : 0;
+}
+
+static int trie_fill(int fd, const struct ruleset *ruleset, enum ruleset_side side)
+{
+	for (uint32_t i = 0; i < ruleset_prefix_count(ruleset, side); i++) {
+		struct kernel_prefix_key key = {.side = side};
+		struct ip_prefix prefix;
+		uint32_t group = ruleset_prefix(ruleset, side, i, &prefix);
+
+		key.prefix_len = KERNEL_PREFIX_BITS(prefix.len);
+		memcpy(key.addr, prefix.addr.bytes, sizeof(key.addr));
+		if (bpf_map_update_elem(fd, &key, &group, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int sets_fill(int fd, const struct ruleset *ruleset)
+{
+	for (uint32_t i = 0; i < ruleset_set_count(ruleset); i++) {
+		uint64_t key;
+		const struct classify_rule_set *set = ruleset_set(ruleset, i, &key);
+
+		if (bpf_map_update_elem(fd, &key, set, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Fill new maps: the fd, or -errno. */
+static int trie_create(const struct ruleset *ruleset)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	uint32_t prefixes = ruleset_prefix_count(ruleset, RULESET_SRC) +
+			    ruleset_prefix_count(ruleset, RULESET_DST);
+	int fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "cw_trie", sizeof(struct kernel_prefix_key),
+				sizeof(uint32_t), prefixes ? prefixes : 1, &opts);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = trie_fill(fd, ruleset, RULESET_SRC);
+	if (!error)
+		error = trie_fill(fd, ruleset, RULESET_DST);
+	if (error)
+		close(fd);
+	return error ? error : fd;
+}
+
+static int sets_create(const struct ruleset *ruleset)
+{
+	uint32_t count = ruleset_set_count(ruleset);
+	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "cw_set", sizeof(uint64_t),
+				sizeof(struct classify_rule_set), count ? count : 1, NULL);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = sets_fill(fd, ruleset);
+	if (error)
+		close(fd);
+	return error ? error : fd;
+}
+
+static uint32_t slot_next(const struct kernel_rules *rules)
+{
+	return (rules->slot + 1) % KERNEL_SLOTS;
+}
+
+/* Each update of an outer map returns only when no program runs that began before it. */
+static int slot_fill(const struct kernel_rules *rules, uint32_t slot, int trie_fd, int set_fd)
+{
+	if (bpf_map_update_elem(rules->tries_fd, &slot, &trie_fd, BPF_ANY) ||
+	    bpf_map_update_elem(rules->sets_fd, &slot, &set_fd, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+int kernel_rules_prepare(struct kernel_rules *rules, const struct ruleset *ruleset)
+{
+	int trie_fd = trie_create(ruleset);
+	int set_fd, error;
+
+	if (trie_fd < 0)
+		return trie_fd;
+	set_fd = sets_create(ruleset);
+	if (set_fd < 0) {
+		close(trie_fd);
+		return set_fd;
+	}
+	error = slot_fill(rules, slot_next(rules), trie_fd, set_fd);
+	close(trie_fd);
+	close(set_fd);
+	return error;
+}
+
+int kernel_rules_commit(struct kernel_rules *rules)
+{
+	uint32_t slot = slot_next(rules);
+
+	if (bpf_map_update_elem(rules->active_fd, &first_key, &slot, BPF_ANY))
+		return -errno;
+	rules->slot = slot;
+	return 0;
+}
+
+int kernel_rules_apply(struct kernel_rules *rules, const struct ruleset *ruleset)
+{
+	int error = kernel_rules_prepare(rules, ruleset);
+
+	return error ? error : kernel_rules_commit(rules);
+}
+
+int kernel_rules_heartbeat(struct kernel_rules *rules, uint64_t now_ns)
+{
+	uint64_t until = now_ns + KERNEL_RULES_ALIVE_NS;
+
+	if (rules->kind != KERNEL_RULES_TC)
+		return 0;
+	return bpf_map_update_elem(rules->alive_fd, &first_key, &until, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_rules_read(const struct kernel_rules *rules, struct kernel_rules_counters *counters)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t sums[KERNEL_COUNTERS] = {0};
+	uint64_t *values;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc((size_t)cpus, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < KERNEL_COUNTERS; i++) {
+		if (bpf_map_lookup_elem(rules->counters_fd, &i, values)) {
+			free(values);
+			return -errno;
+		}
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sums[i] += values[cpu];
+	}
+	free(values);
+	memcpy(counters->passed, sums, sizeof(counters->passed));
+	counters->dropped = sums[KERNEL_COUNT_DROPPED];
+	counters->unserved = sums[KERNEL_COUNT_UNSERVED];
+	return 0;
+}
+
+void kernel_rules_close(struct kernel_rules *rules)
+{
+	if (rules->kind == KERNEL_RULES_NONE)
+		return;
+	if (rules->kind == KERNEL_RULES_XDP)
+		kernel_xdp_detach(rules);
+	if (rules->kind == KERNEL_RULES_TC)
+		kernel_tc_detach(rules);
+	maps_close(rules);
+	rules->kind = KERNEL_RULES_NONE;
+}

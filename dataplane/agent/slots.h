@@ -1,0 +1,45 @@
+/*
+ * The gateway's paths as the agent knows them: which slot and handle each has, what is proved, what
+ * is claimed. Agent thread.
+ *
+ * A slot's generation changes with each use, so that a packet that was claimed for a path that is
+ * gone never reaches the next one in its place.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/core/intent.h"
+
+#define SLOTS_MAX 4096
+
+struct slot {
+	struct intent_path intent;
+	uint32_t handle;
+	uint32_t proved_generation; /* of the newest probe that came back; 0: none */
+	uint64_t rtt_ns;
+	bool is_used;
+	bool is_receiving; /* the workers have it */
+	bool is_claiming;  /* what the next claims_apply puts into force, */
+	bool is_claimed;   /* and what the last one did */
+	uint8_t generation;
+	char error[160]; /* why it is not receiving or not claiming; empty: fine */
+};
+
+struct slots {
+	struct slot slot[SLOTS_MAX];
+	uint32_t high; /* no slot in use at or above */
+};
+
+/* A free slot with its handle, or NULL: too many paths. */
+struct slot *slots_take(struct slots *slots, const struct intent_path *intent);
+void slots_release(struct slots *slots, struct slot *slot);
+/* NULL: no such path. */
+struct slot *slots_by_id(struct slots *slots, uint32_t id);
+uint32_t slots_index(const struct slots *slots, const struct slot *slot);
+
+static inline bool slot_is_proved(const struct slot *slot)
+{
+	return slot->proved_generation == slot->intent.generation;
+}

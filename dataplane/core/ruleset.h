@@ -1,0 +1,58 @@
+/*
+ * The rule compiler: intent in, the classifier's tables out, and the tables' user-space look-up.
+ *
+ * A rule set is built once into memory that the caller gives, is never changed after that, and
+ * holds no pointer to the intent it was built from. So any thread may read it; a new one replaces
+ * it by one pointer. Pure.
+ *
+ * Every distinct near prefix is a source group, every distinct far prefix a destination group
+ * (packets flow near -> far). A path is a rule for its own groups and for every group whose prefix
+ * lies inside its own. For one packet the path with the longer near + far prefix wins, then the
+ * claim that stands earlier in the array.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/classify_input.h"
+#include "dataplane/core/intent.h"
+
+/* A path to be claimed now, under the handle that its packets get. */
+struct ruleset_claim {
+	const struct intent_path *path;
+	uint32_t handle;
+};
+
+enum ruleset_side {
+	RULESET_SRC = 0,
+	RULESET_DST = 1
+};
+
+struct ruleset;
+
+/* Enough memory for most claims; ruleset_build says -ENOMEM when it was not: try twice as much. */
+size_t ruleset_bytes(const struct ruleset_claim *claims, uint32_t count);
+
+/*
+ * Compiles claims into memory (aligned for any type); count may be 0. *rules is the start of
+ * memory. -ENOMEM   memory too small -ENOSPC   more than CLASSIFY_RULES_MAX alternatives for one
+ * pair of prefixes -E2BIG    more than 65,535 distinct prefixes on one side -EINVAL   a match with
+ * port ranges for a protocol without ports, an unknown protocol, an empty range
+ */
+int ruleset_build(void *memory, size_t bytes, const struct ruleset_claim *claims, uint32_t count,
+		  const struct ruleset **rules);
+
+/* Group of an address given as a 128-bit number; 0: in no prefix. O(log prefixes). */
+uint32_t ruleset_group(const struct ruleset *rules, enum ruleset_side side, uint64_t hi,
+		       uint64_t lo);
+/* The rules for a CLASSIFY_KEY, or NULL. O(1). */
+const struct classify_rule_set *ruleset_find(const struct ruleset *rules, uint64_t key);
+
+/* Walks over the tables, to copy them into a kernel's: index 0 <= i < count. */
+uint32_t ruleset_prefix_count(const struct ruleset *rules, enum ruleset_side side);
+/* The i-th prefix in order of address; returns its group, which is not 0. */
+uint32_t ruleset_prefix(const struct ruleset *rules, enum ruleset_side side, uint32_t i,
+			struct ip_prefix *prefix);
+uint32_t ruleset_set_count(const struct ruleset *rules);
+const struct classify_rule_set *ruleset_set(const struct ruleset *rules, uint32_t i, uint64_t *key);

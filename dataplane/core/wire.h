@@ -1,0 +1,225 @@
+/*
+ * The packet format between two gateways: what follows the outer UDP header. Pure; any thread.
+ *
+ *   clear header, 28 bytes | frames | tag, 16 bytes
+ *
+ * Everything is big-endian. The clear header travels in the open and is covered by the tag; frames
+ * are what the cipher seals. A packet holds whole frames only. The parser checks each length before
+ * it reads a field behind it and never reads past the bytes that it was given: a packet that is
+ * accepted has every reserved bit zero and every payload inside the packet.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/abi/drop.h"
+#include "dataplane/core/bytes.h"
+
+#define WIRE_VERSION	 1
+#define WIRE_TYPE_FRAMES 1
+
+#define WIRE_HEADER_BYTES   28
+#define WIRE_TAG_BYTES	    16
+#define WIRE_OVERHEAD_BYTES (WIRE_HEADER_BYTES + WIRE_TAG_BYTES)
+#define WIRE_DATA_BYTES	    16 /* in front of a DATA payload */
+#define WIRE_PROBE_BYTES    24
+#define WIRE_BOOT_BYTES	    16
+
+#define WIRE_F_KEY_PHASE 0x03 /* which key sealed it */
+#define WIRE_F_FEC	 0x04 /* fec_block and fec_index are in use */
+#define WIRE_F_KNOWN	 (WIRE_F_KEY_PHASE | WIRE_F_FEC)
+
+#define WIRE_PREV_MAX 0xffffffu /* prev is 24 bits */
+
+enum wire_frame_type {
+	WIRE_PAD = 0, /* the rest of the packet is zero */
+	WIRE_DATA = 1,
+	/* 2 (ACK), 3 (CREDIT) and 7 (CLOSE) belong to the reliable transport: malformed until then.
+	 */
+	WIRE_ACK = 2,
+	WIRE_CREDIT = 3,
+	WIRE_PROBE = 4,
+	WIRE_PROBE_ECHO = 5,
+	WIRE_BOOT = 6,
+	WIRE_CLOSE = 7,
+};
+
+/* The bytes themselves. Only wire.h and wire.c look at these; others use the host-order views. */
+struct wire_header_bytes {
+	uint8_t version;
+	uint8_t type;
+	uint8_t flags;
+	uint8_t fec_index;
+	uint8_t lane;
+	uint8_t link;
+	uint8_t reserved[2];
+	uint8_t path_id[4];
+	uint8_t send_time_us[4];
+	uint8_t packet_number[8];
+	uint8_t fec_block[4];
+};
+_Static_assert(sizeof(struct wire_header_bytes) == WIRE_HEADER_BYTES, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, version) == 0, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, type) == 1, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, flags) == 2, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, fec_index) == 3, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, lane) == 4, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, link) == 5, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, reserved) == 6, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, path_id) == 8, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, send_time_us) == 12, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, packet_number) == 16, "wire format");
+_Static_assert(offsetof(struct wire_header_bytes, fec_block) == 24, "wire format");
+
+struct wire_data_bytes {
+	uint8_t type;
+	uint8_t class; /* low nibble; the high one is zero */
+	uint8_t length[2];
+	uint8_t seq[4];
+	uint8_t prev[3];
+	uint8_t frag_index;
+	uint8_t frag_count;
+	uint8_t reserved;
+	uint8_t frag_offset[2];
+};
+_Static_assert(sizeof(struct wire_data_bytes) == WIRE_DATA_BYTES, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, type) == 0, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, class) == 1, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, length) == 2, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, seq) == 4, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, prev) == 8, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, frag_index) == 11, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, frag_count) == 12, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, reserved) == 13, "wire format");
+_Static_assert(offsetof(struct wire_data_bytes, frag_offset) == 14, "wire format");
+
+struct wire_probe_bytes { /* PROBE and PROBE_ECHO */
+	uint8_t type;
+	uint8_t reserved[3];
+	uint8_t generation[4];
+	uint8_t nonce[8];
+	uint8_t time_ns[8];
+};
+_Static_assert(sizeof(struct wire_probe_bytes) == WIRE_PROBE_BYTES, "wire format");
+_Static_assert(offsetof(struct wire_probe_bytes, type) == 0, "wire format");
+_Static_assert(offsetof(struct wire_probe_bytes, reserved) == 1, "wire format");
+_Static_assert(offsetof(struct wire_probe_bytes, generation) == 4, "wire format");
+_Static_assert(offsetof(struct wire_probe_bytes, nonce) == 8, "wire format");
+_Static_assert(offsetof(struct wire_probe_bytes, time_ns) == 16, "wire format");
+
+struct wire_boot_bytes {
+	uint8_t type;
+	uint8_t reserved[7];
+	uint8_t boot[8];
+};
+_Static_assert(sizeof(struct wire_boot_bytes) == WIRE_BOOT_BYTES, "wire format");
+_Static_assert(offsetof(struct wire_boot_bytes, type) == 0, "wire format");
+_Static_assert(offsetof(struct wire_boot_bytes, reserved) == 1, "wire format");
+_Static_assert(offsetof(struct wire_boot_bytes, boot) == 8, "wire format");
+
+/* Host-order views. */
+struct wire_header {
+	uint8_t type;
+	uint8_t flags;
+	uint8_t fec_index; /* 0 without WIRE_F_FEC, as fec_block */
+	uint8_t lane;
+	uint8_t link;
+	uint32_t path_id;
+	uint32_t send_time_us; /* sender's clock, wraps */
+	uint64_t packet_number;
+	uint32_t fec_block;
+};
+
+/* A whole packet (frag_count 1, index and offset 0) or one fragment of it. */
+struct wire_data {
+	uint8_t class;	      /* < CLASS_COUNT */
+	uint8_t frag_index;   /* < frag_count */
+	uint8_t frag_count;   /* >= 1 */
+	uint16_t frag_offset; /* frag_offset + length_bytes <= 65535 */
+	uint16_t length_bytes;
+	uint32_t seq;		/* low 32 bits of the sequence */
+	uint32_t prev;		/* distance back to the same bucket's sequence before it; 0: none */
+	const uint8_t *payload; /* set by wire_frame_next, not looked at by wire_data_write */
+};
+
+struct wire_probe {
+	uint32_t generation;
+	uint64_t nonce;
+	uint64_t time_ns; /* of the prober's clock; the echo returns it */
+};
+
+struct wire_frame {
+	uint8_t type; /* WIRE_DATA, WIRE_PROBE, WIRE_PROBE_ECHO or WIRE_BOOT */
+	union {
+		struct wire_data data;
+		struct wire_probe probe;
+		uint64_t boot;
+	};
+};
+
+struct wire_cursor {
+	const uint8_t *at;
+	const uint8_t *end;
+};
+
+/* Writes WIRE_HEADER_BYTES. */
+static inline void wire_header_write(uint8_t *dst, const struct wire_header *header)
+{
+	struct wire_header_bytes *b = (struct wire_header_bytes *)dst;
+
+	b->version = WIRE_VERSION;
+	b->type = header->type;
+	b->flags = header->flags;
+	b->fec_index = header->fec_index;
+	b->lane = header->lane;
+	b->link = header->link;
+	bytes_store16(b->reserved, 0);
+	bytes_store32(b->path_id, header->path_id);
+	bytes_store32(b->send_time_us, header->send_time_us);
+	bytes_store64(b->packet_number, header->packet_number);
+	bytes_store32(b->fec_block, header->fec_block);
+}
+
+/* Writes the WIRE_DATA_BYTES in front of a payload. */
+static inline void wire_data_write(uint8_t *dst, const struct wire_data *data)
+{
+	struct wire_data_bytes *b = (struct wire_data_bytes *)dst;
+
+	b->type = WIRE_DATA;
+	b->class = data->class & 0xf;
+	bytes_store16(b->length, data->length_bytes);
+	bytes_store32(b->seq, data->seq);
+	bytes_store24(b->prev, data->prev);
+	b->frag_index = data->frag_index;
+	b->frag_count = data->frag_count;
+	b->reserved = 0;
+	bytes_store16(b->frag_offset, data->frag_offset);
+}
+
+/* Writes WIRE_PROBE_BYTES; type is WIRE_PROBE or WIRE_PROBE_ECHO. */
+void wire_probe_write(uint8_t *dst, enum wire_frame_type type, const struct wire_probe *probe);
+/* Writes WIRE_BOOT_BYTES. */
+void wire_boot_write(uint8_t *dst, uint64_t boot);
+
+/*
+ * The clear header of a packet of len bytes, tag included. False: *why is DROP_OUTER_MALFORMED (too
+ * short, reserved bits, FEC fields without FEC) or DROP_VERSION (version or type unknown). The
+ * frames are the bytes from WIRE_HEADER_BYTES to len - WIRE_TAG_BYTES; there may be none.
+ */
+bool wire_header_parse(const uint8_t *src, uint32_t len, struct wire_header *out, enum drop *why);
+
+/* Frames as opened: neither clear header nor tag. */
+static inline void wire_cursor_init(struct wire_cursor *cursor, const uint8_t *frames, uint32_t len)
+{
+	cursor->at = frames;
+	cursor->end = frames + len;
+}
+
+/*
+ * The next frame: 1 and *frame, 0 at the end, -1 when what follows is malformed (DROP_FRAME: the
+ * rest of the packet is lost, frames before it were good). After 0 or -1 every further call answers
+ * the same.
+ */
+int wire_frame_next(struct wire_cursor *cursor, struct wire_frame *frame);

@@ -1,0 +1,92 @@
+/*
+ * The fast path as the agent sees it: ports, workers and their commands, without a word of DPDK.
+ *
+ * Agent (main) thread only. Calls that change something return when every worker has carried the
+ * change out, some ten microseconds later, or -ETIMEDOUT. While they wait, events are delivered as
+ * they come.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/classify_input.h"
+#include "dataplane/agent/config.h"
+#include "dataplane/agent/counter_file.h"
+#include "dataplane/core/intent.h"
+#include "dataplane/core/ruleset.h"
+
+struct fastpath;
+
+struct fastpath_events {
+	/* A worker sends to addr and knows no next hop: answer by fastpath_hop_set, whenever. */
+	void (*on_hop_asked)(void *arg, const struct ip_addr *addr);
+	/* A probe of this generation of the path in slot `index` came back. */
+	void (*on_proved)(void *arg, uint32_t index, uint32_t generation, uint64_t rtt_ns);
+	/* No probe of the path in slot `index` comes back any more. */
+	void (*on_lost)(void *arg, uint32_t index);
+	void *arg;
+};
+
+struct fastpath_port_info {
+	uint32_t mtu;
+	uint32_t ifindex; /* of the kernel's interface, or of the exception port */
+	uint32_t mbufs;
+	uint8_t mac[6];
+};
+
+struct fastpath_losses {
+	uint64_t missed, rx_errors, tx_errors, speed_bps;
+	bool is_up;
+};
+
+/*
+ * Starts DPDK. log_path receives what it prints. NULL with one line in `error` that says what to
+ * do; events and config must outlive the fast path.
+ */
+struct fastpath *fastpath_create(const struct gateway_config *config,
+				 const struct fastpath_events *events, const char *log_path,
+				 char *error, size_t size);
+/*
+ * Opens the index-th port of the configuration, in order. xdp_object: path of the BPF object (mode
+ * xdp). mtu: of the interface; 0 in mode ethdev: 1,500.
+ */
+int fastpath_port_open(struct fastpath *f, uint32_t index, uint32_t mtu, const char *xdp_object,
+		       char *error, size_t size);
+/* Makes the workers and starts ports and threads. classify: one for each port. */
+int fastpath_start(struct fastpath *f, struct counter_file *counters,
+		   const struct classify_port *classify, char *error, size_t size);
+uint64_t fastpath_tsc_hz(void);
+void fastpath_port_info(const struct fastpath *f, uint32_t index, struct fastpath_port_info *info);
+void fastpath_port_losses(const struct fastpath *f, uint32_t index, struct fastpath_losses *losses);
+uint64_t fastpath_buffer_bytes(const struct fastpath *f);
+
+/* An eventfd: readable when fastpath_poll has something to deliver. */
+int fastpath_event_fd(const struct fastpath *f);
+void fastpath_poll(struct fastpath *f);
+
+/* A path under a handle whose slot is free. wan_port: index. 0, -ENOMEM, -EINVAL, -ETIMEDOUT. */
+int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
+		      uint32_t wan_port, uint64_t seed);
+int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
+			 uint32_t wan_port);
+int fastpath_path_remove(struct fastpath *f, uint32_t handle);
+/* Takes ownership of the rules (ruleset_heap.h) and frees the ones before. */
+int fastpath_rules_set(struct fastpath *f, const struct ruleset *rules);
+/* Returns when each worker has begun so many turns, each of which takes a burst off every port. */
+int fastpath_fence(struct fastpath *f, uint32_t turns);
+int fastpath_classify_set(struct fastpath *f, uint32_t port, const struct classify_port *classify);
+
+enum fastpath_hop {
+	FASTPATH_HOP_READY = 1,
+	FASTPATH_HOP_UNREACHABLE,
+	FASTPATH_HOP_GONE
+};
+/* Returns at once. mac: READY; why: UNREACHABLE. */
+void fastpath_hop_set(struct fastpath *f, const struct ip_addr *addr, enum fastpath_hop state,
+		      uint32_t port, const uint8_t *mac, enum drop why);
+
+/* Sends what is held (at most 0.2 s), ends the workers, closes the ports, stops DPDK. NULL is fine.
+ */
+void fastpath_destroy(struct fastpath *f);

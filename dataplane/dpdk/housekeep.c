@@ -1,0 +1,149 @@
+/* What a worker does beside packets: commands of the agent, probes, time-outs. */
+#include "dataplane/dpdk/worker.h"
+
+#include <sys/eventfd.h>
+
+#define SWEEP_NS      1000000ull /* between two sweeps, */
+#define SWEEP_PATHS   64	 /* each over so many slots */
+#define STOP_GRACE_NS 200000000ull
+
+void worker_event(struct worker *w, const struct event *event)
+{
+	/* A full ring loses a question that is asked again, or an RTT that is measured again. */
+	if (event_push(w->events, event))
+		return;
+	/* Cannot fail but by a full counter, and then the agent is awake. */
+	eventfd_write(w->event_fd, 1);
+}
+
+static void active_forget(struct worker *w, const struct path *path)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < w->active_count; i++)
+		if (w->active[i] != path)
+			w->active[kept++] = w->active[i];
+	w->active_count = kept;
+}
+
+static const void *path_remove(struct worker *w, uint32_t index)
+{
+	struct path *path;
+
+	/* The packets that wait for a next hop belong to paths: a path takes its own along. */
+	hop_withdraw(w, index);
+	path = path_table_remove(&w->paths, index);
+	if (!path)
+		return NULL;
+	active_forget(w, path);
+	w->queued -= queue_packets(&path->queue);
+	path_discard(path);
+	return path;
+}
+
+static const void *path_change(struct worker *w, const struct command *command)
+{
+	struct path *path = w->paths.by_index[command->index];
+	uint32_t wan_port = command->update.wan_port;
+
+	if (path) {
+		/* Made for sizes and headers that may be others in a moment. */
+		outbound_flush(w, path);
+		path->wan_port = (uint8_t)wan_port;
+		path_update(path, command->update.intent, w->ports[wan_port].mtu, w->now_ns);
+	}
+	return command->update.intent;
+}
+
+static const void *rules_set(struct worker *w, const struct ruleset *rules)
+{
+	const void *old = (const void *)(uintptr_t)w->port[0].input.rules;
+
+	for (uint32_t i = 0; i < w->port_count; i++)
+		w->port[i].input.rules = (uintptr_t)rules;
+	return old;
+}
+
+static void command_do(struct worker *w, const struct command *command)
+{
+	struct event event = {.type = EVENT_DONE, .index = command->index};
+
+	event.done.cookie = command->cookie;
+	event.done.command = command->type;
+	switch (command->type) {
+	case COMMAND_PATH_ADD:
+		path_table_add(&w->paths, command->path);
+		break;
+	case COMMAND_PATH_UPDATE:
+		event.done.object = path_change(w, command);
+		break;
+	case COMMAND_PATH_REMOVE:
+		event.done.object = path_remove(w, command->index);
+		break;
+	case COMMAND_RULES:
+		event.done.object = rules_set(w, command->rules);
+		break;
+	case COMMAND_PORT:
+		w->port[command->index].input.port = *command->port;
+		break;
+	case COMMAND_FENCE:
+		break;
+	case COMMAND_NEXT_HOP:
+		hop_set(w, command);
+		return;
+	case COMMAND_STOP:
+		w->is_stopping = true;
+		w->stop_ns = w->now_ns + STOP_GRACE_NS;
+		return;
+	}
+	worker_event(w, &event);
+}
+
+void housekeep_commands(struct worker *w)
+{
+	struct command command;
+
+	/* Room for the answer first: an answer that is lost would leak what it hands back. */
+	while (rte_ring_free_count(w->events) > EVENT_RING / 4 &&
+	       command_pop(w->commands, &command) == 0) {
+		w->counters->commands++;
+		command_do(w, &command);
+	}
+}
+
+static void path_tend(struct worker *w, struct path *path)
+{
+	struct wire_probe probe = {.generation = path->intent.generation, .time_ns = w->now_ns};
+	struct event lost = {.type = EVENT_LOST, .index = HANDLE_INDEX(path->handle)};
+	bool was_proved = probe_is_proved(&path->probe);
+
+	inbound_expire(w, path);
+	if (w->count > 1)
+		path_share(path, w->now_ns);
+	/* Lane 0 speaks for the path. */
+	if (w->index != 0 || !probe_poll(&path->probe, w->now_ns, &probe.nonce))
+		return;
+	if (was_proved && !probe_is_proved(&path->probe))
+		worker_event(w, &lost);
+	outbound_send_probe(w, path, WIRE_PROBE, &probe);
+}
+
+void housekeep_sweep(struct worker *w)
+{
+	uint32_t count;
+
+	hop_poll(w);
+	if (w->now_ns < w->sweep_ns)
+		return;
+	w->sweep_ns = w->now_ns + SWEEP_NS;
+	count = RTE_MIN(w->paths.high, (uint32_t)SWEEP_PATHS);
+	for (uint32_t i = 0; i < count; i++) {
+		struct path *path;
+
+		if (w->sweep_at >= w->paths.high)
+			w->sweep_at = 0;
+		path = w->paths.by_index[w->sweep_at++];
+		if (path)
+			path_tend(w, path);
+	}
+}

@@ -1,0 +1,44 @@
+/*
+ * The parts of `causeway-perf top`: two snapshots of one gateway become a page of text, one JSON
+ * object, or a live screen. One thread.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "perf/counter_reader.h"
+#include "perf/page.h"
+#include "perf/snapshot.h"
+
+/* A gateway whose heartbeat is older is taken for dead or hung; it beats every 100 ms. */
+#define TOP_HEARTBEAT_NS 3000000000ull
+
+enum top_sort {
+	TOP_SORT_NAME,
+	TOP_SORT_RATE,
+	TOP_SORT_DROPS,
+	TOP_SORT_COUNT
+};
+const char *top_sort_name(enum top_sort sort);
+
+uint64_t top_uptime_ns(const struct snapshot *snapshot);
+uint64_t top_heartbeat_age_ns(const struct snapshot *snapshot);
+
+/* Reorders after->ports and after->paths: by name, or the busiest or most dropping first. */
+void top_sort_snapshot(struct snapshot *after, const struct snapshot *before, enum top_sort sort);
+
+/* before may be NULL, or of another run: no rates yet. */
+void top_page_build(struct page *page, const struct snapshot *before, const struct snapshot *after);
+/* What to do about drops and what the kernel keeps; part of the page above. */
+void top_page_reasons(struct page *page, const struct snapshot *before,
+		      const struct snapshot *after);
+
+/* A new reference, or NULL: out of memory. before is of the same run. */
+json_t *top_json(const struct snapshot *before, const struct snapshot *after);
+
+/* Shows path's counters until q, SIGINT or SIGTERM. Exit code. */
+int top_screen_run(const char *path, uint64_t interval_ns);
+
+/* The command. Exit codes: 0, 1 failure, 2 usage, 3 no gateway that can be read. */
+int top_main(int argc, char **argv);

@@ -1,0 +1,377 @@
+/* ns per packet of the fast path, by direction, size and stage; see --help and README.md. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include <rte_eal.h>
+#include <rte_version.h>
+
+#include "tests/bench/bench_measure.h"
+
+#define WARM_ROUNDS    2
+#define ROUNDS_MAX     100000
+#define BATCHES	       8 /* of each measure in a round */
+#define MEMORY_MIB     768
+#define LARGE_PER_MILL 600 /* of the last-level cache that stock and sink take each */
+#define LARGE_FALLBACK (64u << 20)
+
+static const uint32_t sizes[] = {64, 1420, 4200};
+
+static const char *const help =
+	"usage: bench-path [--rounds N] [--large] [--huge-pages] [--cpu N] [--table]\n\n"
+	"Nanoseconds per packet of the gateway's fast path on net_ring devices, on one core, with\n"
+	"the null cipher, next to a macswap loop over the same ports, frames and bursts and to a\n"
+	"memcpy of the same bytes. Prints one JSON object, or a table.\n\n"
+	"  --rounds N    rounds per size and direction (default 501); values are medians of rounds\n"
+	"  --large       with so many buffers that they do not fit the last-level cache\n"
+	"  --huge-pages  take memory from huge pages\n"
+	"  --cpu N       run on this CPU (default: the last one)\n\n"
+	"How stages are measured: a round has 8 batches of 4 bursts of 32 frames for each measure,\n"
+	"one measure after the other. Making and freeing frames is not timed. The measures:\n"
+#define X(name, text) "  " #name ": " text "\n"
+	MEASURE_LIST(X)
+#undef X
+		"Outbound stages: receive = RECEIVE, classify = CLASSIFY - RECEIVE, accept = ACCEPT -\n"
+		"CLASSIFY (checks, TTL, queue), encapsulate = SERVICE - SEND (shaper, numbers, headers,\n"
+		"seal, buffers), send = SEND, turn = TOTAL - ACCEPT - SERVICE (commands, time-outs, empty\n"
+		"polls; less the time stamps of the parts). Inbound: open = OPEN - CLASSIFY, deliver =\n"
+		"ACCEPT + SERVICE - OPEN - SEND (inner checks, next hop). All are per inner packet, but\n"
+		"the macswap figures, which are per frame swapped: at 64 bytes many inner packets share a\n"
+		"tunnel packet. net_ring moves pointers only; net_null makes and frees a buffer for each\n"
+		"frame, as drivers of real devices do.\n";
+
+struct options {
+	uint32_t rounds, cpu;
+	bool large, huge_pages, table;
+};
+
+struct spread {
+	double p10, p50, p90;
+};
+
+struct result {
+	uint32_t frame_bytes, rounds;
+	bool is_inbound, is_large;
+	double packets_per_frame, sent_per_packet;
+	struct spread ns[MEASURE_COUNT]; /* per frame */
+};
+
+static int double_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static struct spread spread_of(const struct round *rounds, uint32_t count, uint32_t measure)
+{
+	double *values = calloc(count, sizeof(*values));
+	double ns_per_tick = 1e9 / (double)rte_get_tsc_hz();
+	struct spread spread = {0};
+
+	if (!values)
+		abort();
+	for (uint32_t i = 0; i < count; i++)
+		if (rounds[i].frames[measure])
+			values[i] = (double)rounds[i].ticks[measure] * ns_per_tick /
+				    (double)rounds[i].frames[measure];
+	qsort(values, count, sizeof(*values), double_compare);
+	spread = (struct spread){values[count / 10], values[count / 2], values[count * 9 / 10]};
+	free(values);
+	return spread;
+}
+
+static void result_fill(struct result *result, const struct round *rounds, uint32_t count)
+{
+	uint64_t packets = 0, sent = 0, frames = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		packets += rounds[i].packets;
+		sent += rounds[i].sent;
+		frames += rounds[i].frames[MEASURE_TOTAL];
+	}
+	result->rounds = count;
+	result->packets_per_frame = (double)packets / (double)frames;
+	result->sent_per_packet = (double)sent / (double)packets;
+	for (uint32_t i = 0; i < MEASURE_COUNT; i++)
+		result->ns[i] = spread_of(rounds, count, i);
+}
+
+/* 0, or 1 after a line that says why. */
+static int result_measure(struct result *result, uint32_t count, uint32_t depth)
+{
+	struct round *rounds = calloc(count + WARM_ROUNDS, sizeof(*rounds));
+	bool is_sound = true;
+	struct rig rig;
+
+	if (!rounds || rig_make(&rig, result->is_inbound, result->frame_bytes, depth)) {
+		fprintf(stderr,
+			"bench-path: no memory for the rig or no net_null: see --large and DPDK's drivers\n");
+		free(rounds);
+		return 1;
+	}
+	for (uint32_t i = 0; i < count + WARM_ROUNDS && is_sound; i++)
+		for (uint32_t batch = 0; batch < BATCHES && is_sound; batch++)
+			is_sound = measure_all(&rig, &rounds[i]);
+	if (is_sound)
+		result_fill(result, rounds + WARM_ROUNDS, count);
+	else
+		fprintf(stderr, "bench-path: %llu frames were lost, so no figure would hold\n",
+			(unsigned long long)rig_losses(&rig));
+	rig_free(&rig);
+	free(rounds);
+	return !is_sound;
+}
+
+static double per_packet(const struct result *r, enum measure measure)
+{
+	if (measure == MEASURE_SEND)
+		return r->ns[measure].p50 * r->sent_per_packet;
+	return r->ns[measure].p50 / r->packets_per_frame;
+}
+
+struct stage {
+	const char *name;
+	double ns;
+};
+
+#define STAGES_MAX 6
+
+static uint32_t stages_fill(const struct result *r, struct stage stages[STAGES_MAX])
+{
+	double receive = per_packet(r, MEASURE_RECEIVE), classify = per_packet(r, MEASURE_CLASSIFY);
+	double accept = per_packet(r, MEASURE_ACCEPT), service = per_packet(r, MEASURE_SERVICE);
+	double opened = per_packet(r, MEASURE_OPEN), send = per_packet(r, MEASURE_SEND);
+	double turn = per_packet(r, MEASURE_TOTAL) - accept - service;
+
+	stages[0] = (struct stage){"receive", receive};
+	stages[1] = (struct stage){"classify", classify - receive};
+	if (r->is_inbound) {
+		stages[2] = (struct stage){"open", opened - classify};
+		stages[3] = (struct stage){"deliver", accept + service - opened - send};
+	} else {
+		stages[2] = (struct stage){"accept", accept - classify};
+		stages[3] = (struct stage){"encapsulate", service - send};
+	}
+	stages[4] = (struct stage){"send", send};
+	stages[5] = (struct stage){"turn", turn};
+	return STAGES_MAX;
+}
+
+static double ratio_of(const struct result *r, enum measure macswap)
+{
+	return per_packet(r, MEASURE_TOTAL) / r->ns[macswap].p50;
+}
+
+static json_t *real(double value)
+{
+	return json_real((double)(int64_t)(value * 1000 + (value < 0 ? -0.5 : 0.5)) / 1000);
+}
+
+static json_t *result_json(const struct result *r)
+{
+	double ns = per_packet(r, MEASURE_TOTAL);
+	struct stage stages[STAGES_MAX];
+	uint32_t count = stages_fill(r, stages);
+	json_t *by_stage = json_object();
+
+	for (uint32_t i = 0; i < count; i++)
+		json_object_set_new(by_stage, stages[i].name, real(stages[i].ns));
+	return json_pack(
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"frame_bytes", (int)r->frame_bytes, "direction",
+		r->is_inbound ? "inbound" : "outbound", "working_set",
+		r->is_large ? "large" : "small", "ns_per_packet", real(ns), "ns_per_packet_p10",
+		real(r->ns[MEASURE_TOTAL].p10 / r->packets_per_frame), "ns_per_packet_p90",
+		real(r->ns[MEASURE_TOTAL].p90 / r->packets_per_frame), "stages", by_stage,
+		"macswap_ns", real(r->ns[MEASURE_MACSWAP].p50), "macswap_null_ns",
+		real(r->ns[MEASURE_MACSWAP_NULL].p50), "memcpy_ns",
+		real(per_packet(r, MEASURE_MEMCPY)), "ratio_to_macswap",
+		real(ratio_of(r, MEASURE_MACSWAP)), "ratio_to_macswap_null",
+		real(ratio_of(r, MEASURE_MACSWAP_NULL)), "packets_per_frame",
+		real(r->packets_per_frame), "pps", json_integer((json_int_t)(1e9 / ns)), "gbps",
+		real((double)r->frame_bytes * 8 / ns));
+}
+
+static void cpu_model(char *text, size_t size)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	snprintf(text, size, "unknown");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "model name : %127[^\n]", text) == 1)
+			break;
+	if (file)
+		fclose(file);
+}
+
+static json_t *report_json(const struct options *options, const struct result *results,
+			   uint32_t count)
+{
+	json_t *list = json_array();
+	char cpu[128];
+	double load = 0;
+
+	cpu_model(cpu, sizeof(cpu));
+	getloadavg(&load, 1);
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(list, result_json(&results[i]));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o}",
+			 "benchmark", "path", "cpu", cpu, "dpdk", rte_version(), "driver",
+			 "net_ring", "cipher", aead_null.name, "burst", PORT_BURST,
+			 "frames_per_round", BATCHES * RIG_BATCH, "rounds", (int)options->rounds,
+			 "flows", RIG_FLOWS, "huge_pages", options->huge_pages, "load_average",
+			 real(load), "results", list);
+}
+
+static void report_table(const struct options *options, const struct result *results,
+			 uint32_t count)
+{
+	char cpu[128];
+
+	cpu_model(cpu, sizeof(cpu));
+	printf("%s, %s, null cipher, burst %u, %u rounds, %s pages\n", cpu, rte_version(),
+	       PORT_BURST, options->rounds, options->huge_pages ? "huge" : "small");
+	printf("%5s %-8s %-5s %7s %8s %6s %8s %6s %7s %7s %7s  stages (ns)\n", "bytes", "way",
+	       "set", "ns/pkt", "macswap", "ratio", "on null", "ratio", "memcpy", "Mpps", "Gb/s");
+	for (uint32_t i = 0; i < count; i++) {
+		const struct result *r = &results[i];
+		double ns = per_packet(r, MEASURE_TOTAL);
+		struct stage stages[STAGES_MAX];
+		uint32_t stage_count = stages_fill(r, stages);
+
+		printf("%5u %-8s %-5s %7.1f %8.1f %6.2f %8.1f %6.2f %7.1f %7.2f %7.1f ",
+		       r->frame_bytes, r->is_inbound ? "inbound" : "outbound",
+		       r->is_large ? "large" : "small", ns, r->ns[MEASURE_MACSWAP].p50,
+		       ratio_of(r, MEASURE_MACSWAP), r->ns[MEASURE_MACSWAP_NULL].p50,
+		       ratio_of(r, MEASURE_MACSWAP_NULL), per_packet(r, MEASURE_MEMCPY), 1e3 / ns,
+		       (double)r->frame_bytes * 8 / ns);
+		for (uint32_t k = 0; k < stage_count; k++)
+			printf(" %s %.1f", stages[k].name, stages[k].ns);
+		printf("\n");
+	}
+}
+
+static void report_print(const struct options *options, const struct result *results,
+			 uint32_t count)
+{
+	json_t *report = report_json(options, results, count);
+
+	json_dumpf(report, stdout, JSON_INDENT(1));
+	printf("\n");
+	json_decref(report);
+}
+
+static uint64_t cache_bytes(void)
+{
+	long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+
+	return bytes > 0 ? (uint64_t)bytes : LARGE_FALLBACK;
+}
+
+/* Frames in stock and in sink, so that the two together exceed the last-level cache. */
+static uint32_t large_depth(uint32_t frame_bytes)
+{
+	return (uint32_t)(cache_bytes() / 1000 * LARGE_PER_MILL / rig_buffer_bytes(frame_bytes));
+}
+
+static int eal_start(const struct options *options)
+{
+	uint64_t mib = MEMORY_MIB;
+	char memory[24], lcore[24];
+	char *argv[] = {"bench-path",
+			"--no-pci",
+			"--no-telemetry",
+			"--log-level=lib.*:error",
+			"--lcores",
+			lcore,
+			"-m",
+			memory,
+			"--no-huge",
+			"--no-shconf",
+			NULL};
+
+	/* Stock and sink at each of the four pools. */
+	if (options->large)
+		mib += (cache_bytes() / 1000 * LARGE_PER_MILL * 2 * 4 * 11 / 10) >> 20;
+	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)mib);
+	snprintf(lcore, sizeof(lcore), "0@%u", options->cpu);
+	if (options->huge_pages) {
+		argv[8] = "--in-memory";
+		argv[9] = NULL;
+	}
+	return rte_eal_init(options->huge_pages ? 9 : 10, argv) < 0 ? 1 : 0;
+}
+
+/* Whole number in [low, high]; exits with 2 else. */
+static uint32_t number_option(const char *name, const char *text, uint32_t low, uint32_t high)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end || value < low || value > high) {
+		fprintf(stderr, "bench-path: --%s takes a number from %u to %u\n", name, low, high);
+		exit(2);
+	}
+	return (uint32_t)value;
+}
+
+static struct options options_read(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"rounds", required_argument, NULL, 'r'},
+		{"large", no_argument, NULL, 'l'},
+		{"huge-pages", no_argument, NULL, 'p'},
+		{"cpu", required_argument, NULL, 'c'},
+		{"table", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	uint32_t last = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	struct options options = {.rounds = 501, .cpu = last};
+
+	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+		if (c == 'r')
+			options.rounds = number_option("rounds", optarg, 1, ROUNDS_MAX);
+		else if (c == 'c')
+			options.cpu = number_option("cpu", optarg, 0, last);
+		else if (c == 'h' || c == '?')
+			exit(c == 'h' ? (fputs(help, stdout), 0) : 2);
+		options.large |= c == 'l';
+		options.huge_pages |= c == 'p';
+		options.table |= c == 't';
+	}
+	return options;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = options_read(argc, argv);
+	struct result results[2 * RTE_DIM(sizes)];
+	uint32_t count = 0;
+
+	if (eal_start(&options)) {
+		fprintf(stderr, "bench-path: DPDK does not start here\n");
+		return 77;
+	}
+	for (; count < RTE_DIM(results); count++) {
+		struct result *r = &results[count];
+		uint32_t size = sizes[count / 2];
+
+		*r = (struct result){
+			.frame_bytes = size, .is_inbound = count % 2, .is_large = options.large};
+		if (result_measure(r, options.rounds, options.large ? large_depth(size) : 0))
+			return 1;
+	}
+	if (options.table)
+		report_table(&options, results, count);
+	else
+		report_print(&options, results, count);
+	rte_eal_cleanup();
+	return 0;
+}

@@ -1,0 +1,266 @@
+#include "tests/bench/bench_rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_dev.h>
+
+#include "dataplane/core/inner.h"
+
+#define LAN_MTU_MIN    1500
+#define WAN_MTU_MORE   200  /* so that the tunnel's headers fit and nothing is cut */
+#define MBUFS_MIN      8191 /* a batch of aggregates becomes thousands of inner packets */
+#define FAR_HOST_FIRST 10
+#define ETHER_IPV4_UDP (ETHER_HEADER_BYTES + INNER_IPV4_BYTES + 8)
+
+static uint32_t lan_mtu(uint32_t frame_bytes)
+{
+	return RTE_MAX(frame_bytes - ETHER_HEADER_BYTES, (uint32_t)LAN_MTU_MIN);
+}
+
+/* Without huge pages a pool starts each buffer on a page of its own, so whole pages are what to
+ * reckon with. */
+uint32_t rig_buffer_bytes(uint32_t frame_bytes)
+{
+	uint32_t mtu = lan_mtu(frame_bytes) + WAN_MTU_MORE;
+	uint32_t bytes = RTE_MAX(mtu + PORT_L2_BYTES, 2048u) + RTE_PKTMBUF_HEADROOM +
+			 (uint32_t)sizeof(struct rte_mbuf) + 2 * RTE_CACHE_LINE_SIZE;
+
+	return RTE_ALIGN_CEIL(bytes, 4096u);
+}
+
+/* The host number is the last byte of the destination; the checksum follows. */
+static void far_host_set(uint8_t *frame, uint8_t host)
+{
+	uint8_t *ip = frame + ETHER_HEADER_BYTES;
+	uint16_t before = bytes_load16(ip + 18);
+
+	ip[19] = host;
+	bytes_store16(ip + 10,
+		      bytes_checksum_update(bytes_load16(ip + 10), before, bytes_load16(ip + 18)));
+}
+
+static void flows_write(struct rig *rig)
+{
+	for (uint32_t i = 0; i < RIG_FLOWS; i++) {
+		uint8_t *frame = rig->flows + (size_t)i * rig->frame_bytes;
+
+		pair_udp_frame(rig->pair, 0, false, (uint16_t)(20000 + i * 37), 4791,
+			       rig->frame_bytes - ETHER_IPV4_UDP, 0, frame);
+		far_host_set(frame, (uint8_t)(FAR_HOST_FIRST + i % RIG_HOSTS));
+	}
+}
+
+/* The far gateway knows each host by its own MAC. */
+static void hosts_set(struct rig *rig)
+{
+	struct command command = {.type = COMMAND_NEXT_HOP};
+
+	command.hop.state = HOP_READY;
+	command.hop.port = PAIR_LAN;
+	for (uint8_t i = 0; i < RIG_HOSTS; i++) {
+		uint8_t host = (uint8_t)(FAR_HOST_FIRST + i);
+
+		memcpy(command.hop.mac, (uint8_t[6]){2, 0, 0, 0, 9, host}, 6);
+		command.addr = ip_addr_from_v4((uint8_t[4]){10, 2, 0, host});
+		hop_set(rig->pair->side[1].worker, &command);
+	}
+}
+
+static struct rte_ring *fifo_make(uint32_t depth)
+{
+	static uint32_t serial;
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "rig%u", serial++);
+	return rte_ring_create(name, rte_align32pow2(depth + PAIR_RING + 1), SOCKET_ID_ANY,
+			       RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+/* The first probes cross, later ones stay away: they are no part of a packet's cost. */
+static void probes_quiet(struct rig *rig)
+{
+	pair_settle(rig->pair);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct pair_side *s = &rig->pair->side[i];
+
+		path_table_by_handle(&s->worker->paths, s->handle)->probe.next_ns = UINT64_MAX;
+	}
+}
+
+/* Frames of that size from nowhere to nowhere, in the buffers of the pair's LAN. */
+static int null_make(struct rig *rig)
+{
+	static uint32_t serial;
+	struct rte_eth_conf conf = {0};
+	char name[32], args[32];
+
+	snprintf(name, sizeof(name), "net_null%u", serial++);
+	snprintf(args, sizeof(args), "size=%u", rig->frame_bytes);
+	if (rte_eal_hotplug_add("vdev", name, args) ||
+	    rte_eth_dev_get_port_by_name(name, &rig->null_id))
+		return -ENODEV;
+	if (rte_eth_dev_configure(rig->null_id, 1, 1, &conf) ||
+	    rte_eth_rx_queue_setup(rig->null_id, 0, 512, 0, NULL,
+				   rig->near->ports[PAIR_LAN].pool) ||
+	    rte_eth_tx_queue_setup(rig->null_id, 0, 512, 0, NULL))
+		return -EIO;
+	return rte_eth_dev_start(rig->null_id);
+}
+
+static void null_free(struct rig *rig)
+{
+	if (rig->null_id == PORT_NONE)
+		return;
+	rte_eth_dev_stop(rig->null_id);
+	rte_eth_dev_close(rig->null_id);
+}
+
+int rig_make(struct rig *rig, bool is_inbound, uint32_t frame_bytes, uint32_t depth)
+{
+	struct pair_options options = {.lan_mtu = lan_mtu(frame_bytes),
+				       .wan_mtu = lan_mtu(frame_bytes) + WAN_MTU_MORE,
+				       .rate_bps = SHAPER_RATE_MAX_BPS,
+				       .mbufs = 2 * depth + MBUFS_MIN};
+
+	*rig = (struct rig){.is_inbound = is_inbound,
+			    .frame_bytes = frame_bytes,
+			    .depth = depth,
+			    .null_id = PORT_NONE};
+	rig->pair = pair_create(&options);
+	rig->flows = malloc((size_t)RIG_FLOWS * frame_bytes);
+	rig->stock = fifo_make(depth);
+	rig->sink = fifo_make(depth);
+	if (!rig->pair || !rig->flows || !rig->stock || !rig->sink) {
+		rig_free(rig);
+		return -ENOMEM;
+	}
+	rig->near = &rig->pair->side[0];
+	rig->side = &rig->pair->side[is_inbound];
+	rig->rx_port = is_inbound ? PAIR_WAN : PAIR_LAN;
+	rig->tx_port = is_inbound ? PAIR_LAN : PAIR_WAN;
+	if (null_make(rig)) {
+		rig_free(rig);
+		return -ENODEV;
+	}
+	hosts_set(rig);
+	probes_quiet(rig);
+	flows_write(rig);
+	return 0;
+}
+
+static void fifo_free(struct rte_ring *fifo)
+{
+	void *mbuf;
+
+	while (fifo && rte_ring_dequeue(fifo, &mbuf) == 0)
+		rte_pktmbuf_free(mbuf);
+	rte_ring_free(fifo);
+}
+
+void rig_free(struct rig *rig)
+{
+	fifo_free(rig->stock);
+	fifo_free(rig->sink);
+	null_free(rig);
+	if (rig->pair)
+		pair_destroy(rig->pair);
+	free(rig->flows);
+}
+
+/* Fresh LAN frames of the next flows into a ring. */
+static bool frames_write(struct rig *rig, struct rte_ring *ring, uint32_t count)
+{
+	struct rte_mbuf *mbufs[RIG_BATCH];
+
+	if (rte_pktmbuf_alloc_bulk(rig->near->ports[PAIR_LAN].pool, mbufs, count))
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t flow = rig->next_flow++ % RIG_FLOWS;
+
+		memcpy(rte_pktmbuf_append(mbufs[i], (uint16_t)rig->frame_bytes),
+		       rig->flows + (size_t)flow * rig->frame_bytes, rig->frame_bytes);
+	}
+	return rte_ring_enqueue_bulk(ring, (void **)mbufs, count, NULL) == count;
+}
+
+static uint32_t ring_move(struct rte_ring *from, struct rte_ring *to, uint32_t count)
+{
+	void *mbufs[RIG_BATCH];
+
+	count = rte_ring_dequeue_burst(from, mbufs, RTE_MIN(count, (uint32_t)RIG_BATCH), NULL);
+	return rte_ring_enqueue_bulk(to, mbufs, count, NULL);
+}
+
+/* Tunnel packets as the near gateway makes them, so they are genuine whatever the cipher. */
+static bool tunnel_write(struct rig *rig)
+{
+	if (!frames_write(rig, rig->near->rx[PAIR_LAN], RIG_BATCH))
+		return false;
+	for (uint32_t i = 0; i < RIG_TURNS; i++)
+		worker_turn(rig->near->worker);
+	while (rte_ring_count(rig->near->tx[PAIR_WAN]))
+		if (!ring_move(rig->near->tx[PAIR_WAN], rig->stock, RIG_BATCH))
+			return false;
+	return true;
+}
+
+bool rig_feed(struct rig *rig)
+{
+	while (rte_ring_count(rig->stock) < rig->depth + RIG_BATCH)
+		if (!(rig->is_inbound ? tunnel_write(rig)
+				      : frames_write(rig, rig->stock, RIG_BATCH)))
+			return false;
+	return ring_move(rig->stock, rig->side->rx[rig->rx_port], RIG_BATCH) == RIG_BATCH;
+}
+
+void rig_return(struct rig *rig, struct rte_mbuf *mbufs[], uint32_t count)
+{
+	void *old[RIG_BATCH];
+
+	if (rte_ring_enqueue_bulk(rig->sink, (void **)mbufs, count, NULL) != count)
+		rte_pktmbuf_free_bulk(mbufs, count);
+	while (rte_ring_count(rig->sink) > rig->depth) {
+		uint32_t more = rte_ring_count(rig->sink) - rig->depth;
+
+		more = rte_ring_dequeue_burst(rig->sink, old, RTE_MIN(more, (uint32_t)RIG_BATCH),
+					      NULL);
+		rte_pktmbuf_free_bulk((struct rte_mbuf **)old, more);
+	}
+}
+
+void rig_drain(struct rig *rig)
+{
+	struct rte_mbuf *mbufs[RIG_BATCH];
+	uint32_t count;
+
+	do {
+		count = rte_ring_dequeue_burst(rig->side->tx[rig->tx_port], (void **)mbufs,
+					       RIG_BATCH, NULL);
+		rig_return(rig, mbufs, count);
+	} while (count);
+}
+
+struct path *rig_path(const struct rig *rig)
+{
+	return path_table_by_handle(&rig->side->worker->paths, rig->side->handle);
+}
+
+const struct cw_flow_counters *rig_flow(const struct rig *rig)
+{
+	const struct cw_path_counters *counters = &rig->side->path_counters;
+
+	return rig->is_inbound ? &counters->in : &counters->out;
+}
+
+uint64_t rig_losses(const struct rig *rig)
+{
+	uint64_t lost = rig->side->port_counters[rig->rx_port].to_kernel;
+
+	for (uint32_t i = 0; i < DROP_SLOTS; i++) {
+		lost += rig_flow(rig)->drop[i];
+		lost += rig->side->port_counters[rig->rx_port].drop[i];
+		lost += rig->side->port_counters[rig->tx_port].drop[i];
+	}
+	return lost;
+}

@@ -1,0 +1,56 @@
+/*
+ * The load for the benchmark: frames of many flows for one direction of a gateway pair, and their
+ * way in and out of the rings. One thread, the EAL's main one. What is timed runs between rig_feed
+ * and rig_drain; the making, carrying and freeing of frames happens inside those two and is never
+ * timed.
+ *
+ * A frame is written when it enters the stock and is used when it leaves it, first in, first out;
+ * what was sent waits in the sink before it is freed. So `depth` frames of the one and of the other
+ * pass through the caches between two uses of the same buffer: 0 keeps all in cache, enough of them
+ * do not fit the last level.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/harness/gateway_pair.h"
+
+#define RIG_FLOWS 64 /* source port and far host differ */
+#define RIG_HOSTS 16
+#define RIG_TURNS 4 /* bursts per batch, so that two time stamps count for little */
+#define RIG_BATCH (RIG_TURNS * PORT_BURST)
+
+struct rig {
+	struct pair *pair;
+	bool is_inbound;
+	uint32_t frame_bytes; /* of a LAN frame, Ethernet header included */
+	uint32_t depth;	      /* of stock and sink, in frames */
+	uint32_t next_flow;
+	uint32_t rx_port, tx_port; /* of the worker under test */
+	struct pair_side *near;	   /* side a: makes the tunnel packets for the inbound direction */
+	struct pair_side *side;	   /* of the worker under test */
+	struct rte_ring *stock, *sink;
+	uint16_t null_id; /* net_null: its driver makes and frees a buffer for each frame */
+	uint8_t *flows;	  /* [RIG_FLOWS][frame_bytes] */
+};
+
+/* 0, -ENOMEM, or -ENODEV: no net_null driver. */
+int rig_make(struct rig *rig, bool is_inbound, uint32_t frame_bytes, uint32_t depth);
+void rig_free(struct rig *rig);
+
+/* Buffer bytes that a frame of this size takes in a pool, to choose a depth by. */
+uint32_t rig_buffer_bytes(uint32_t frame_bytes);
+
+/* RIG_BATCH frames wait at the worker's port. false: something was lost on the way, see rig_losses.
+ */
+bool rig_feed(struct rig *rig);
+/* Takes away what was sent. */
+void rig_drain(struct rig *rig);
+/* Takes frames that the caller received itself and does not want to send. */
+void rig_return(struct rig *rig, struct rte_mbuf *mbufs[], uint32_t count);
+
+/* The path of the worker under test, its counters in this direction, and what it dropped so far. */
+struct path *rig_path(const struct rig *rig);
+const struct cw_flow_counters *rig_flow(const struct rig *rig);
+uint64_t rig_losses(const struct rig *rig);

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The benchmark runs, and its JSON has every key. Says nothing about time. smoke.sh BENCH-PATH
+set -euo pipefail
+
+(($# == 1)) || {
+	echo "usage: $0 BENCH-PATH" >&2
+	exit 2
+}
+command -v jq >/dev/null || {
+	echo "skipped: no jq"
+	exit 77
+}
+result=0
+report=$("$1" --rounds 1) || result=$?
+((result == 0)) || exit "$result"
+jq -e '
+	def has_all($keys): . as $o | all($keys[]; . as $key | $o | has($key));
+	has_all(["benchmark", "cpu", "dpdk", "driver", "cipher", "burst", "frames_per_round", "rounds",
+		"flows", "huge_pages", "load_average", "results"])
+	and (.results | map([.frame_bytes, .direction])) ==
+		[[64, 1420, 4200][] as $size | ("outbound", "inbound") as $way | [$size, $way]]
+	and all(.results[]; has_all(["working_set", "ns_per_packet", "ns_per_packet_p10",
+		"ns_per_packet_p90", "stages", "macswap_ns", "macswap_null_ns", "memcpy_ns",
+		"ratio_to_macswap", "ratio_to_macswap_null", "packets_per_frame", "pps", "gbps"])
+		and (.stages | length == 6) and .ns_per_packet > 0 and .macswap_ns > 0)
+' <<<"$report" >/dev/null || {
+	echo "not the JSON it should be:"
+	printf '%s\n' "$report"
+	exit 1
+}

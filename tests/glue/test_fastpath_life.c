@@ -1,0 +1,359 @@
+/* Paths that change and go while packets are in them, and paths that share a worker. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/harness/gateway_pair.h"
+
+#define FRAME_MAX    10000
+#define OTHER_HANDLE HANDLE_MAKE(9, 1)
+#define OTHER_ID     78
+
+static struct pair *pair;
+static uint8_t frame[FRAME_MAX];
+static struct cw_path_counters other_counters;
+
+static const struct pair_options ordinary = {
+	.lan_mtu = 1500, .wan_mtu = 2000, .rate_bps = 100000000000ull, .mbufs = 4095};
+static const struct pair_options fragmenting = {
+	.lan_mtu = 9000, .wan_mtu = 1500, .rate_bps = 100000000000ull, .mbufs = 2047};
+static const struct pair_options slow = {
+	.lan_mtu = 1500, .wan_mtu = 2000, .rate_bps = 8000000ull, .mbufs = 2047};
+static const struct pair_options many_buffers = {
+	.lan_mtu = 1500, .wan_mtu = 2000, .rate_bps = 100000000000ull, .mbufs = 8191};
+
+static void begin(const struct pair_options *options)
+{
+	pair = pair_create(options);
+	assert_non_null(pair);
+	pair_hush(pair);
+	memset(&other_counters, 0, sizeof(other_counters));
+}
+
+static int end(void **state)
+{
+	(void)state;
+	if (pair)
+		pair_destroy(pair);
+	pair = NULL;
+	return 0;
+}
+
+static struct worker *worker(uint32_t side)
+{
+	return pair->side[side].worker;
+}
+
+static struct cw_flow_counters *out(uint32_t side)
+{
+	return &pair->side[side].path_counters.out;
+}
+
+static struct cw_flow_counters *in(uint32_t side)
+{
+	return &pair->side[side].path_counters.in;
+}
+
+static void command_do(uint32_t side, const struct command *command)
+{
+	struct event event;
+
+	assert_int_equal(command_push(worker(side)->commands, command), 0);
+	worker_turn(worker(side));
+	while (event_pop(worker(side)->events, &event) == 0)
+		if (event.type == EVENT_DONE && event.done.command == COMMAND_PATH_REMOVE)
+			path_free((struct path *)(uintptr_t)event.done.object);
+}
+
+static void path_remove(uint32_t side, uint32_t handle)
+{
+	struct command command = {.type = COMMAND_PATH_REMOVE, .index = HANDLE_INDEX(handle)};
+
+	command_do(side, &command);
+}
+
+/* A second path of `side` beside the pair's own, for the same hosts. */
+static struct path *other_make(uint32_t side)
+{
+	const struct cw_path_counters *all[] = {&other_counters};
+	struct pair_side *s = &pair->side[side];
+	struct path_options options = {.handle = OTHER_HANDLE,
+				       .workers = 1,
+				       .wan_port = PAIR_WAN,
+				       .wan_mtu = s->ports[PAIR_WAN].mtu,
+				       .reassembly_bytes = s->ports[PAIR_LAN].mtu,
+				       .queue_packets = PATH_QUEUE_SLOTS,
+				       .seed = 43,
+				       .now_ns = s->worker->now_ns,
+				       .counters = &other_counters,
+				       .all = all};
+	struct intent_path intent = s->intent;
+	struct path *path;
+
+	intent.id = OTHER_ID;
+	path = path_create(&intent, &options);
+	assert_non_null(path);
+	path->probe.next_ns = UINT64_MAX;
+	path_table_add(&s->worker->paths, path);
+	return path;
+}
+
+static void hop_tell(uint32_t side, const char *addr, enum hop_state state, uint8_t port)
+{
+	struct command command = {.type = COMMAND_NEXT_HOP};
+
+	command.hop.state = (uint8_t)state;
+	command.hop.port = port;
+	command.hop.drop = DROP_NO_NEIGHBOUR;
+	memset(command.hop.mac, 2, sizeof(command.hop.mac));
+	assert_int_equal(ip_addr_parse(addr, &command.addr), 0);
+	hop_set(worker(side), &command);
+}
+
+static void lan_inject(uint32_t side, uint32_t payload, uint16_t src_port)
+{
+	uint32_t len = pair_udp_frame(pair, side, false, src_port, 5001, payload, 0, frame);
+
+	assert_true(pair_inject(pair, side, PAIR_LAN, frame, len));
+}
+
+/* A frame that the classifier would give to the second path. */
+static void other_accept(uint32_t side, uint32_t payload)
+{
+	uint32_t len = pair_udp_frame(pair, side, false, 4000, 5001, payload, 0, frame);
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pair->side[side].ports[PAIR_LAN].pool);
+
+	assert_non_null(mbuf);
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), frame, len);
+	outbound_accept(worker(side), PAIR_LAN, mbuf,
+			VERDICT_MAKE(VERDICT_CLAIM, 0, 0, 1, OTHER_HANDLE));
+}
+
+static void expect_lan_frames(uint32_t side, uint32_t count)
+{
+	struct rte_mbuf *mbuf;
+
+	for (; count; count--) {
+		mbuf = pair_take(pair, side, PAIR_LAN);
+		assert_non_null(mbuf);
+		rte_pktmbuf_free(mbuf);
+	}
+	assert_null(pair_take(pair, side, PAIR_LAN));
+}
+
+static void expect_nothing_held(const struct cw_flow_counters *flow)
+{
+	assert_int_equal(flow->held_packets, 0);
+	assert_int_equal(flow->held_bytes, 0);
+}
+
+/* Only the packets of the path that goes stop waiting; what is known of next hops stays. */
+static void life__removal_leaves_the_waiters_of_others(void **state)
+{
+	uint32_t used;
+
+	(void)state;
+	begin(&ordinary);
+	other_make(0);
+	other_make(1);
+	hop_tell(1, "10.2.0.10", HOP_GONE, 0);
+	lan_inject(0, 1000, 4000);
+	worker_turn(worker(0));
+	other_accept(0, 1000);
+	pair_settle(pair);
+	assert_int_equal(in(1)->held_packets, 1);
+	assert_int_equal(other_counters.in.held_packets, 1);
+	used = worker(1)->adj.used;
+	path_remove(1, OTHER_HANDLE);
+	assert_int_equal(other_counters.in.drop[DROP_SHUTDOWN], 1);
+	assert_int_equal(in(1)->held_packets, 1);
+	assert_int_equal(worker(1)->adj.used, used);
+	hop_tell(1, "10.2.0.10", HOP_READY, PAIR_LAN);
+	pair_settle(pair);
+	expect_lan_frames(1, 1);
+	expect_nothing_held(in(1));
+	path_remove(0, OTHER_HANDLE);
+	assert_true(pair_is_balanced(pair, 1));
+}
+
+static void life__removal_with_packets_in_reassembly(void **state)
+{
+	struct rte_mbuf *mbuf;
+
+	(void)state;
+	begin(&fragmenting);
+	lan_inject(0, 8900, 4000);
+	worker_turn(worker(0));
+	rte_pktmbuf_free(pair_take(pair, 0, PAIR_WAN));
+	while ((mbuf = pair_take(pair, 0, PAIR_WAN)))
+		rte_ring_enqueue(pair->side[1].rx[PAIR_WAN], mbuf);
+	worker_turn(worker(1));
+	assert_int_equal(in(1)->held_packets, 1);
+	assert_true(in(1)->held_bytes > 0);
+	path_remove(1, pair->side[1].handle);
+	assert_int_equal(in(1)->drop[DROP_SHUTDOWN], 1);
+	expect_nothing_held(in(1));
+	assert_true(pair_is_balanced(pair, 1));
+}
+
+/* A host whose route leads into the WAN: its packets must not leave in the clear. */
+static void life__never_delivers_to_the_wan(void **state)
+{
+	(void)state;
+	begin(&ordinary);
+	hop_tell(1, "10.2.0.10", HOP_READY, PAIR_WAN);
+	lan_inject(0, 1000, 4000);
+	pair_settle(pair);
+	assert_int_equal(in(1)->drop[DROP_NO_ROUTE], 1);
+	assert_int_equal(in(1)->tx_packets, 0);
+	assert_int_equal(pair->side[1].port_counters[PAIR_WAN].tx_queue, 0);
+	assert_true(pair_is_balanced(pair, 1));
+}
+
+/*
+ * The outer family changes under an open aggregate that fills its packet: what is in it goes as it
+ * was made, and no packet exceeds the MTU.
+ */
+static void life__update_with_an_open_aggregate(void **state)
+{
+	struct command command = {.type = COMMAND_PATH_UPDATE};
+	struct intent_path intent;
+	struct rte_mbuf *mbuf;
+	struct path *path;
+	uint32_t sent = 0;
+
+	(void)state;
+	begin(&ordinary);
+	path = path_table_by_handle(&worker(0)->paths, pair->side[0].handle);
+	/* 3 x (16 + 512) + 1 x (16 + 308): the 1,900 bytes or so that IPv4 leaves, not IPv6. */
+	for (int i = 0; i < 3; i++)
+		lan_inject(0, 512 - 28, 4000);
+	lan_inject(0, path->frames_max - 3 * 528 - 16 - 28, 4000);
+	worker_turn(worker(0));
+	assert_int_equal(path->aggregate.used, path->frames_max);
+	intent = pair->side[0].intent;
+	assert_int_equal(ip_addr_parse("fd00:200::1", &intent.local_addr), 0);
+	assert_int_equal(ip_addr_parse("fd00:200::2", &intent.peer_addr), 0);
+	command.index = HANDLE_INDEX(pair->side[0].handle);
+	command.update.intent = &intent;
+	command.update.wan_port = PAIR_WAN;
+	for (int i = 0; i < 20; i++)
+		lan_inject(0, 512 - 28, 4000);
+	command_do(0, &command);
+	hop_tell(0, "fd00:200::2", HOP_READY, PAIR_WAN);
+	for (int i = 0; i < 1000 || out(0)->held_packets; i++) {
+		worker_turn(worker(0));
+		while ((mbuf = pair_take(pair, 0, PAIR_WAN))) {
+			assert_true(rte_pktmbuf_data_len(mbuf) <= 2000 + 14);
+			rte_pktmbuf_free(mbuf);
+			sent++;
+		}
+	}
+	assert_true(sent > 1);
+	assert_int_equal(out(0)->tx_packets, 24);
+	expect_nothing_held(out(0));
+}
+
+static void life__update_moves_to_another_port(void **state)
+{
+	struct command command = {.type = COMMAND_PATH_UPDATE};
+	struct path *path;
+
+	(void)state;
+	begin(&ordinary);
+	path = path_table_by_handle(&worker(0)->paths, pair->side[0].handle);
+	pair->side[0].ports[PAIR_LAN].mtu = 1300;
+	command.index = HANDLE_INDEX(pair->side[0].handle);
+	command.update.intent = &pair->side[0].intent;
+	command.update.wan_port = PAIR_LAN;
+	command_do(0, &command);
+	assert_int_equal(path->wan_port, PAIR_LAN);
+	assert_int_equal(path->frames_max, 1300 - 28 - 44);
+	assert_int_equal(path->aggregate.capacity, path->frames_max);
+}
+
+/* A WAN port that takes little serves every path, not the first one alone. */
+static void life__paths_share_a_full_port(void **state)
+{
+	struct rte_mbuf *mbuf;
+	struct path *path;
+
+	(void)state;
+	begin(&many_buffers);
+	path = other_make(0);
+	/* The port is full to the brim, and so is the staging queue in front of it. */
+	while ((mbuf = rte_pktmbuf_alloc(pair->side[1].ports[PAIR_LAN].pool)) &&
+	       rte_ring_enqueue(pair->side[0].tx[PAIR_WAN], mbuf) == 0)
+		;
+	rte_pktmbuf_free(mbuf);
+	for (int turn = 0; turn < 2000; turn++) {
+		for (int i = 0; i < 8 && path->queue.tail - path->queue.head < 1000; i++)
+			other_accept(0, 1400);
+		if (out(0)->held_packets < 1000)
+			for (int i = 0; i < 8; i++)
+				lan_inject(0, 1400, 4000);
+		worker_turn(worker(0));
+		for (int i = 0; i < 4; i++)
+			rte_pktmbuf_free(pair_take(pair, 0, PAIR_WAN));
+	}
+	assert_true(out(0)->tx_packets > 1000);
+	assert_true(other_counters.out.tx_packets > out(0)->tx_packets / 2);
+	assert_true(other_counters.out.tx_packets < out(0)->tx_packets * 2);
+	path_remove(0, OTHER_HANDLE);
+	expect_nothing_held(&other_counters.out);
+	while ((mbuf = pair_take(pair, 0, PAIR_WAN)))
+		rte_pktmbuf_free(mbuf);
+}
+
+/* Slow paths hold their packets in the LAN's buffers: some must be left to receive with. */
+static void life__paths_leave_the_port_its_buffers(void **state)
+{
+	struct rte_mempool *pool;
+	uint64_t held;
+
+	(void)state;
+	begin(&slow);
+	other_make(0);
+	pool = pair->side[0].ports[PAIR_LAN].pool;
+	for (int i = 0; i < 2000 && rte_mempool_avail_count(pool) > 64; i++) {
+		lan_inject(0, 72, 4000);
+		worker_turn(worker(0));
+		if (rte_mempool_avail_count(pool) > 64)
+			other_accept(0, 72);
+	}
+	assert_true(rte_mempool_avail_count(pool) > pool->size / 4);
+	assert_true(out(0)->drop[DROP_QUEUE_FULL] > 0);
+	path_remove(0, OTHER_HANDLE);
+	expect_nothing_held(&other_counters.out);
+	/* What the other path held is free for this one. */
+	held = out(0)->held_packets;
+	for (int i = 0; i < 100; i++) {
+		lan_inject(0, 72, 4000);
+		worker_turn(worker(0));
+	}
+	assert_true(out(0)->held_packets > held);
+	assert_true(pair_is_balanced(pair, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(life__removal_leaves_the_waiters_of_others, end),
+		cmocka_unit_test_teardown(life__removal_with_packets_in_reassembly, end),
+		cmocka_unit_test_teardown(life__never_delivers_to_the_wan, end),
+		cmocka_unit_test_teardown(life__update_with_an_open_aggregate, end),
+		cmocka_unit_test_teardown(life__update_moves_to_another_port, end),
+		cmocka_unit_test_teardown(life__paths_share_a_full_port, end),
+		cmocka_unit_test_teardown(life__paths_leave_the_port_its_buffers, end),
+	};
+
+	if (pair_eal_start(320)) {
+		print_message("SKIP: DPDK does not start here\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# Scenes that every port mode plays. Sourced behind lib.sh; a lab is up.
+
+# A path comes up under traffic, carries it all, and agrees with itself.
+scene_path_under_traffic() {
+	local before after
+
+	step "best effort, before any path"
+	must "the kernels route between the sites" pings "$HOST_B" 10
+	must "IPv6 too" pings "$HOST_B6" 10
+	step "a path comes up under traffic"
+	unreachable_watch
+	stream_start "$HOST_B" 5555 6
+	lab path job1 --rate "${RATE:-500M}" || exit 1
+	check "no datagram lost or doubled at the switch" stream_is_whole
+	before=$(counters)
+	check "pings return through the path" pings "$HOST_B" 50
+	check "IPv6 pings too" pings "$HOST_B6" 50
+	after=$(counters)
+	check "both ends count the same packets" ends_agree "$before" "$after"
+	check "at least the 200 echo packets went through the tunnel" \
+		test "$(($(tunnel_packets "$after") - $(tunnel_packets "$before")))" -ge 200
+	check "rx = tx + held + drops" sums_hold "$after"
+}
+
+scene_throughput() {
+	local before after
+
+	step "TCP and UDP through the path"
+	before=$(counters)
+	check "TCP" moves 20000000 "$HOST_B" 5201 -t 2
+	check "TCP back" moves 20000000 "$HOST_B" 5202 -t 2 -R
+	check "TCP over IPv6" moves 20000000 "$HOST_B6" 5203 -t 2
+	check "UDP" moves 15000000 "$HOST_B" 5204 -t 2 -u -b 20M
+	after=$(counters)
+	check "both ends count the same packets" ends_agree "$before" "$after"
+	check "rx = tx + held + drops" sums_hold "$after"
+}
+
+scene_unclaimed_stays_with_the_kernel() {
+	local before after
+
+	step "an unclaimed port goes by the kernel"
+	before=$(counters)
+	check "TCP on port 6001" moves 20000000 "$HOST_B" 6001 -t 2
+	after=$(counters)
+	check "no tunnel counter moved" test "$(tunnel_packets "$before")" = "$(tunnel_packets "$after")"
+}
+
+# Every size around the MTU of the LAN comes through unharmed.
+scene_sizes() { # LAN-MTU
+	local size
+
+	step "sizes up to the LAN's MTU of $1"
+	for size in 0 1 64 1372 1400 1472 $(($1 - 29)) $(($1 - 28)); do
+		((size + 28 <= $1)) || continue
+		check "echo of $size bytes" pings "$HOST_B" 5 -s "$size" -M "do"
+	done
+}
+
+# A cut is seen, and so is its end; what was claimed goes on being claimed.
+scene_line_cut() {
+	step "the WAN is cut and joined again"
+	lab line cut
+	check "the path is degraded" eventually 10 path_is degraded
+	lab line join
+	check "the path is active again" eventually 10 path_is active
+	check "pings return" pings "$HOST_B" 10
+}
+
+scene_control_restart() {
+	step "control is killed and started again under traffic"
+	stream_start "$HOST_B" 5556 8
+	lab stop control --kill
+	sleep 1
+	lab start control
+	check "the path is active again" eventually 15 path_is active
+	check "no datagram lost or doubled" stream_is_whole
+}
+
+scene_gateway_restart() { # GATEWAY
+	local name=$1
+
+	step "$name is killed and started again under traffic"
+	# While it is dead, its kernel may say that nobody listens.
+	check "no ICMP unreachable was on the WAN" unreachable_none
+	stream_start "$HOST_B" 5557 8
+	lab stop "$name" --kill
+	lab start "$name"
+	check "the path is active again" eventually 20 path_is active
+	check "pings return" eventually 10 pings "$HOST_B" 10
+	check "nothing came twice" stream_has_no_duplicate
+	unreachable_watch
+	check "TCP through the path" moves 20000000 "$HOST_B" 5206 -t 2
+}
+
+scene_path_goes_under_traffic() {
+	step "the path goes under traffic"
+	stream_start "$HOST_B" 5558 5
+	lab unpath job1 || exit 1
+	check "no datagram lost or doubled" stream_is_whole
+	check "the kernels route again" pings "$HOST_B" 10
+	check "no ICMP unreachable was on the WAN" unreachable_none
+}
+
+scene_term() {
+	step "SIGTERM"
+	check "gw-b drains and exits 0 in under 2 s" exits_clean_on_term gw-b
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Two sites with AF_XDP gateways, end to end.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lab/lib.sh
+source "$HERE/lib.sh"
+# shellcheck source=tests/lab/scenes.sh
+source "$HERE/scenes.sh"
+
+must "lab up" lab up --port xdp --delay 1
+scene_path_under_traffic
+scene_throughput
+scene_unclaimed_stays_with_the_kernel
+scene_sizes 1500
+scene_line_cut
+scene_control_restart
+scene_gateway_restart gw-a
+scene_path_goes_under_traffic
+scene_term
