@@ -32,7 +32,8 @@
 	X(DROP_REASSEMBLY, "reassembly", "tunnel fragments lost: inner packet never completed")    \
 	X(DROP_ECN, "ecn", "outer CE on a packet whose inner is Not-ECT (RFC 6040)")               \
 	X(DROP_HANDOFF, "handoff", "ring to the worker that owns the lane is full")                \
-	X(DROP_EXCEPTION, "exception", "kernel exception port did not take the frame")             \
+	X(DROP_EXCEPTION, "exception",                                                             \
+	  "the way into this machine's kernel (exception port, TUN device) did not take it")       \
 	X(DROP_SEGMENTED, "segmented", "driver handed over a multi-segment frame")                 \
 	X(DROP_SHUTDOWN, "shutdown", "still held when the path or the gateway went away")
 

@@ -47,6 +47,14 @@ static void on_lost(void *arg, uint32_t index)
 	apply_lost(arg, index);
 }
 
+static void on_local(void *arg, const uint8_t *ip, uint32_t len)
+{
+	struct agent *a = arg;
+
+	if (a->tun_fd >= 0)
+		tun_write(a->tun_fd, ip, len);
+}
+
 static void on_resolved(void *arg, const struct resolver_result *result)
 {
 	struct agent *a = arg;
@@ -59,6 +67,11 @@ static void on_resolved(void *arg, const struct resolver_result *result)
 	case RESOLVER_UNREACHABLE:
 		fastpath_hop_set(a->fastpath, &result->ip, FASTPATH_HOP_UNREACHABLE, 0, NULL,
 				 result->reason);
+		break;
+	case RESOLVER_LOCAL:
+		fastpath_hop_set(a->fastpath, &result->ip,
+				 a->tun_fd >= 0 ? FASTPATH_HOP_LOCAL : FASTPATH_HOP_UNREACHABLE, 0,
+				 NULL, DROP_NO_ROUTE);
 		break;
 	case RESOLVER_PENDING:
 		break;
@@ -271,11 +284,19 @@ static int agent_open(struct agent *a, char *error, size_t size)
 	a->netlink = netlink_create(a->loop);
 	if (!a->netlink)
 		return -errno;
-	a->events = (struct fastpath_events){
-		.on_hop_asked = on_hop_asked, .on_proved = on_proved, .on_lost = on_lost, .arg = a};
+	a->events = (struct fastpath_events){.on_hop_asked = on_hop_asked,
+					     .on_proved = on_proved,
+					     .on_lost = on_lost,
+					     .on_local = on_local,
+					     .arg = a};
 	a->fastpath = fastpath_create(a->config, &a->events, log_path, error, size);
 	if (!a->fastpath)
 		return -EIO;
+	a->tun_fd = tun_open();
+	if (a->tun_fd < 0)
+		agent_log(
+			"/dev/net/tun: %s: this machine's own addresses cannot be reached through paths",
+			strerror(-a->tun_fd));
 	ret = start_ports(a, error, size);
 	if (!ret)
 		ret = start_counters(a, error, size);
@@ -313,7 +334,7 @@ struct agent *agent_create(const struct gateway_config *config, char *error, siz
 		return NULL;
 	}
 	a->config = config;
-	a->signal_fd = a->run_lock = -1;
+	a->signal_fd = a->run_lock = a->tun_fd = -1;
 	memset(a->port_locks, -1, sizeof(a->port_locks));
 	if (agent_open(a, error, size) || agent_begin(a, error, size)) {
 		agent_destroy(a);
@@ -366,6 +387,7 @@ void agent_destroy(struct agent *a)
 	if (a->loop)
 		loop_destroy(a->loop);
 	fd_close(a->signal_fd);
+	fd_close(a->tun_fd);
 	for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++)
 		fd_close(a->port_locks[i]);
 	fd_close(a->run_lock);

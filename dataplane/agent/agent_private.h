@@ -16,6 +16,7 @@
 #include "dataplane/agent/resolver.h"
 #include "dataplane/agent/slots.h"
 #include "dataplane/agent/state_file.h"
+#include "dataplane/agent/tun.h"
 #include "dataplane/dpdk/fastpath.h"
 
 struct agent {
@@ -24,6 +25,7 @@ struct agent {
 	struct loop_op signal_op, event_op;
 	struct loop_timer heartbeat, report_timer;
 	int signal_fd;
+	int tun_fd; /* < 0: none */
 	int run_lock, port_locks[CONFIG_PORTS_MAX];
 	struct state_file state;
 	uint32_t boot;

@@ -74,8 +74,8 @@ int netlink_addresses(struct netlink *netlink, uint32_t ifindex, struct ip_addr 
 
 /*
  * The way of a packet to dst, as the kernel would send it. 0; -ENETUNREACH: no route, or one of
- * type unreachable, blackhole or prohibit; -EADDRNOTAVAIL: an own, broadcast or multicast address;
- * another -errno.
+ * type unreachable, blackhole or prohibit; -EADDRINUSE: an own address; -EADDRNOTAVAIL: a broadcast
+ * or multicast address; another -errno.
  */
 int netlink_route_get(struct netlink *netlink, const struct ip_addr *dst,
 		      struct netlink_route *route);

@@ -165,6 +165,7 @@ static int route_type_check(unsigned int type)
 	case RTN_UNICAST:
 		return 0;
 	case RTN_LOCAL:
+		return -EADDRINUSE;
 	case RTN_BROADCAST:
 	case RTN_ANYCAST:
 	case RTN_MULTICAST:

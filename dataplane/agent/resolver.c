@@ -209,6 +209,11 @@ static void destination_evaluate(struct resolver *resolver, struct destination *
 	bool moved;
 
 	d->dirty = false;
+	if (err == -EADDRINUSE) {
+		next_hop_release(resolver, d);
+		destination_report(resolver, d, &(struct resolver_result){.state = RESOLVER_LOCAL});
+		return;
+	}
 	if (err || !port_of(resolver, route.ifindex)) {
 		next_hop_release(resolver, d);
 		report_unreachable(resolver, d, DROP_NO_ROUTE);

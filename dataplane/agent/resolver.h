@@ -24,6 +24,7 @@ enum resolver_state {
 	RESOLVER_PENDING = 1, /* the kernel is asking for the neighbour */
 	RESOLVER_READY,
 	RESOLVER_UNREACHABLE,
+	RESOLVER_LOCAL, /* an address of this machine */
 };
 
 struct resolver_result {

@@ -276,15 +276,31 @@ static void event_deliver(struct fastpath *f, const struct event *event)
 	}
 }
 
+/* Inner packets for this machine: management traffic, so few that the agent may carry them. */
+static void locals_deliver(struct fastpath *f, struct worker *w)
+{
+	void *found;
+
+	while (rte_ring_sc_dequeue(w->locals, &found) == 0) {
+		struct rte_mbuf *mbuf = found;
+
+		f->events->on_local(f->events->arg, rte_pktmbuf_mtod(mbuf, const uint8_t *),
+				    rte_pktmbuf_data_len(mbuf));
+		rte_pktmbuf_free(mbuf);
+	}
+}
+
 void fastpath_poll(struct fastpath *f)
 {
 	struct event event;
 	eventfd_t ignored;
 
 	eventfd_read(f->event_fd, &ignored);
-	for (uint32_t i = 0; i < f->worker_count; i++)
+	for (uint32_t i = 0; i < f->worker_count; i++) {
 		while (event_pop(f->workers[i]->events, &event) == 0)
 			event_deliver(f, &event);
+		locals_deliver(f, f->workers[i]);
+	}
 }
 
 static int push(struct fastpath *f, uint32_t worker, const struct command *command)
@@ -453,8 +469,8 @@ void fastpath_hop_set(struct fastpath *f, const struct ip_addr *addr, enum fastp
 {
 	struct command command = {.type = COMMAND_NEXT_HOP, .addr = *addr};
 
-	command.hop.state = (uint8_t)state;
-	command.hop.port = (uint8_t)port;
+	command.hop.state = state == FASTPATH_HOP_LOCAL ? HOP_READY : (uint8_t)state;
+	command.hop.port = state == FASTPATH_HOP_LOCAL ? PORT_LOCAL : (uint8_t)port;
 	command.hop.drop = why;
 	if (mac)
 		memcpy(command.hop.mac, mac, sizeof(command.hop.mac));

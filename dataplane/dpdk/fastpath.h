@@ -26,6 +26,8 @@ struct fastpath_events {
 	void (*on_proved)(void *arg, uint32_t index, uint32_t generation, uint64_t rtt_ns);
 	/* No probe of the path in slot `index` comes back any more. */
 	void (*on_lost)(void *arg, uint32_t index);
+	/* An inner packet for an address of this machine. */
+	void (*on_local)(void *arg, const uint8_t *ip, uint32_t len);
 	void *arg;
 };
 
@@ -81,7 +83,8 @@ int fastpath_classify_set(struct fastpath *f, uint32_t port, const struct classi
 enum fastpath_hop {
 	FASTPATH_HOP_READY = 1,
 	FASTPATH_HOP_UNREACHABLE,
-	FASTPATH_HOP_GONE
+	FASTPATH_HOP_GONE,
+	FASTPATH_HOP_LOCAL /* this machine: on_local gets what is sent there */
 };
 /* Returns at once. mac: READY; why: UNREACHABLE. */
 void fastpath_hop_set(struct fastpath *f, const struct ip_addr *addr, enum fastpath_hop state,

@@ -2,6 +2,8 @@
  */
 #include "dataplane/dpdk/worker.h"
 
+#include <sys/eventfd.h>
+
 #include <rte_memcpy.h>
 
 #include "dataplane/core/wire.h"
@@ -21,15 +23,35 @@ static void refuse(struct cw_flow_counters *flow, struct rte_mbuf *mbuf, enum dr
 	rte_pktmbuf_free(mbuf);
 }
 
+/* To this machine's kernel, by way of the agent: somebody manages the gateway through the path. */
+static void deliver_locally(struct worker *w, struct cw_flow_counters *flow, struct rte_mbuf *mbuf)
+{
+	uint32_t len = rte_pktmbuf_data_len(mbuf);
+
+	if (rte_ring_sp_enqueue(w->locals, mbuf)) {
+		refuse(flow, mbuf, DROP_EXCEPTION);
+		return;
+	}
+	flow_sent(flow, len);
+	/* The agent drains the whole ring each time it is woken. */
+	if (rte_ring_count(w->locals) == 1)
+		eventfd_write(w->event_fd, 1);
+}
+
 /* Sends to a known next hop. The packet is inside the path's flow. */
 static void deliver(struct worker *w, struct cw_flow_counters *flow, struct rte_mbuf *mbuf,
 		    const struct adj_entry *hop)
 {
 	uint32_t len = rte_pktmbuf_data_len(mbuf);
-	const struct port *port = &w->ports[hop->port];
 	bool is_v6 = *rte_pktmbuf_mtod(mbuf, const uint8_t *) >> 4 == 6;
+	const struct port *port;
 	uint8_t *frame;
 
+	if (unlikely(hop->port == PORT_LOCAL)) {
+		deliver_locally(w, flow, mbuf);
+		return;
+	}
+	port = &w->ports[hop->port];
 	/* A route that leads back into the WAN is none: the packet would leave in the clear. */
 	if (unlikely(port->role != CW_PORT_LAN)) {
 		refuse(flow, mbuf, DROP_NO_ROUTE);

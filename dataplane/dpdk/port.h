@@ -15,9 +15,11 @@
 
 #include "dataplane/abi/counters.h"
 
-#define PORTS_MAX     16
-#define PORT_BURST    32
-#define PORT_NONE     UINT16_MAX
+#define PORTS_MAX  16
+#define PORT_BURST 32
+#define PORT_NONE  UINT16_MAX
+/* In place of a port's index: this machine. */
+#define PORT_LOCAL    PORTS_MAX
 #define PORT_L2_BYTES 22 /* Ethernet and up to two priority tags */
 
 enum port_mode {

@@ -72,7 +72,8 @@ struct worker *worker_create(const struct worker_options *options)
 	w->counters = options->counters;
 	w->commands = ring_make(sizeof(struct command), COMMAND_RING);
 	w->events = ring_make(sizeof(struct event), EVENT_RING);
-	if (!w->commands || !w->events) {
+	w->locals = ring_make(sizeof(void *), LOCAL_RING);
+	if (!w->commands || !w->events || !w->locals) {
 		worker_free(w);
 		return NULL;
 	}
@@ -100,15 +101,19 @@ int workers_join(struct worker *workers[], uint32_t count)
 	return 0;
 }
 
+static void ring_drain(struct rte_ring *ring)
+{
+	void *mbuf;
+
+	while (ring && rte_ring_sc_dequeue(ring, &mbuf) == 0)
+		rte_pktmbuf_free(mbuf);
+	rte_ring_free(ring);
+}
+
 static void handoffs_free(struct worker *w)
 {
-	for (uint32_t i = 0; i < w->count; i++) {
-		void *mbuf;
-
-		while (w->handoff_in[i] && rte_ring_sc_dequeue(w->handoff_in[i], &mbuf) == 0)
-			rte_pktmbuf_free(mbuf);
-		rte_ring_free(w->handoff_in[i]);
-	}
+	for (uint32_t i = 0; i < w->count; i++)
+		ring_drain(w->handoff_in[i]);
 }
 
 void worker_free(struct worker *w)
@@ -116,6 +121,7 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	handoffs_free(w);
+	ring_drain(w->locals);
 	rte_ring_free(w->commands);
 	rte_ring_free(w->events);
 	rte_free(w);

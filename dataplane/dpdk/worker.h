@@ -26,6 +26,7 @@
 
 #define WORKERS_MAX	 16
 #define WORKER_ADJ_SLOTS 4096
+#define LOCAL_RING	 256
 #define HANDOFF_RING	 1024
 
 struct worker_port {
@@ -47,6 +48,8 @@ struct worker {
 	int event_fd;		      /* an eventfd: events are waiting */
 	struct rte_mempool *lan_pool; /* inner packets that are copied out of tunnel packets */
 	struct rte_ring *commands, *events;
+	struct rte_ring
+		*locals; /* mbufs: inner packets for this machine, on their way to the agent */
 	struct rte_ring *handoff_in[WORKERS_MAX];  /* from worker i, NULL for ourselves */
 	struct rte_ring *handoff_out[WORKERS_MAX]; /* to worker i */
 

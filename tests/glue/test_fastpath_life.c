@@ -214,6 +214,30 @@ static void life__never_delivers_to_the_wan(void **state)
 	assert_true(pair_is_balanced(pair, 1));
 }
 
+/* Packets for the gateway itself wait for the agent, as bare IP packets, and no more than the ring
+ * holds. */
+static void life__hands_its_own_packets_to_the_agent(void **state)
+{
+	void *mbuf = NULL;
+
+	(void)state;
+	begin(&ordinary);
+	hop_tell(1, "10.2.0.10", HOP_READY, PORT_LOCAL);
+	lan_inject(0, 1000, 4000);
+	pair_settle(pair);
+	assert_int_equal(in(1)->tx_packets, 1);
+	assert_int_equal(rte_ring_sc_dequeue(worker(1)->locals, &mbuf), 0);
+	assert_int_equal(rte_pktmbuf_data_len((struct rte_mbuf *)mbuf), 1028);
+	assert_int_equal(*rte_pktmbuf_mtod((struct rte_mbuf *)mbuf, uint8_t *), 0x45);
+	rte_pktmbuf_free(mbuf);
+	for (int i = 0; i < LOCAL_RING + 10; i++) {
+		lan_inject(0, 1000, 4000);
+		pair_settle(pair);
+	}
+	assert_int_equal(in(1)->drop[DROP_EXCEPTION], 11);
+	assert_true(pair_is_balanced(pair, 1));
+}
+
 /*
  * The outer family changes under an open aggregate that fills its packet: what is in it goes as it
  * was made, and no packet exceeds the MTU.
@@ -345,6 +369,7 @@ int main(void)
 		cmocka_unit_test_teardown(life__removal_leaves_the_waiters_of_others, end),
 		cmocka_unit_test_teardown(life__removal_with_packets_in_reassembly, end),
 		cmocka_unit_test_teardown(life__never_delivers_to_the_wan, end),
+		cmocka_unit_test_teardown(life__hands_its_own_packets_to_the_agent, end),
 		cmocka_unit_test_teardown(life__update_with_an_open_aggregate, end),
 		cmocka_unit_test_teardown(life__update_moves_to_another_port, end),
 		cmocka_unit_test_teardown(life__paths_share_a_full_port, end),

@@ -298,8 +298,8 @@ static void netlink__routes(void **state)
 	} cases[] = {
 		{"10.77.0.2", "10.77.0.2", 0},	   {"10.9.1.1", "10.77.0.2", 0},
 		{"fd77::2", "fd77::2", 0},	   {"fd99::1", "fd77::2", 0},
-		{"10.10.0.1", "fd77::2", 0},	   {"10.77.0.1", NULL, -EADDRNOTAVAIL},
-		{"fd77::1", NULL, -EADDRNOTAVAIL}, {"10.77.0.255", NULL, -EADDRNOTAVAIL},
+		{"10.10.0.1", "fd77::2", 0},	   {"10.77.0.1", NULL, -EADDRINUSE},
+		{"fd77::1", NULL, -EADDRINUSE},	   {"10.77.0.255", NULL, -EADDRNOTAVAIL},
 		{"10.12.0.1", NULL, -ENETUNREACH}, {"10.13.0.1", NULL, -ENETUNREACH},
 		{"192.0.2.1", NULL, -ENETUNREACH}, {"2001:db8::1", NULL, -ENETUNREACH},
 		{"fd98::1", NULL, -ENETUNREACH},   {"fd97::1", NULL, -ENETUNREACH},
@@ -353,10 +353,19 @@ static void request__no_way(void **state)
 	(void)state;
 	request("192.0.2.1");
 	assert_true(is_unreachable("192.0.2.1", DROP_NO_ROUTE));
-	request("10.77.0.1");
-	assert_true(is_unreachable("10.77.0.1", DROP_NO_ROUTE));
+	request("10.77.0.255");
+	assert_true(is_unreachable("10.77.0.255", DROP_NO_ROUTE));
 	request("10.88.0.2"); /* routed, but not out of one of our ports */
 	assert_true(is_unreachable("10.88.0.2", DROP_NO_ROUTE));
+}
+
+static void request__own_address(void **state)
+{
+	(void)state;
+	request("10.77.0.1");
+	assert_int_equal(result_of("10.77.0.1")->state, RESOLVER_LOCAL);
+	request("fd77::1");
+	assert_int_equal(result_of("fd77::1")->state, RESOLVER_LOCAL);
 }
 
 static void request__silent_then_there(void **state)
@@ -552,6 +561,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(netlink__routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(request__on_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(request__no_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(request__own_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(request__silent_then_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(neighbour__mac_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(neighbour__static_entry_stays, setup, teardown),

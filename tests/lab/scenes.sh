@@ -18,6 +18,8 @@ scene_path_under_traffic() {
 	check "IPv6 pings too" pings "$HOST_B6" 50
 	after=$(counters)
 	check "both ends count the same packets" ends_agree "$before" "$after"
+	check "the far gateway's own address answers" pings 10.102.0.1 10
+	check "by IPv6 too" pings fd02::1 10
 	check "at least the 200 echo packets went through the tunnel" \
 		test "$(($(tunnel_packets "$after") - $(tunnel_packets "$before")))" -ge 200
 	check "rx = tx + held + drops" sums_hold "$after"
