@@ -193,6 +193,19 @@ stream_is_whole() {
 	jq -e '.ended and .lost == 0 and .duplicates == 0' "$WORK/stream" >/dev/null
 }
 
+stream_lost_nothing() {
+	wait "$STREAM"
+	stream_show
+	jq -e '.ended and .lost == 0' "$WORK/stream" >/dev/null
+}
+
+# Doubled for as long as a switch takes, not longer.
+stream_has_few_duplicates() {
+	wait "$STREAM"
+	stream_show
+	jq -e '.ended and .duplicates <= 5' "$WORK/stream" >/dev/null
+}
+
 stream_has_no_duplicate() {
 	wait "$STREAM"
 	stream_show

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Scenes that every port mode plays. Sourced behind lib.sh; a lab is up.
 
+# What the moment of a switch between kernel and tunnel may do to a stream; a port mode may say otherwise.
+AT_SWITCH=stream_is_whole AT_RESTART=stream_has_no_duplicate
+
 # A path comes up under traffic, carries it all, and agrees with itself.
 scene_path_under_traffic() {
 	local before after
@@ -12,7 +15,7 @@ scene_path_under_traffic() {
 	unreachable_watch
 	stream_start "$HOST_B" 5555 6
 	lab path job1 --rate "${RATE:-500M}" || exit 1
-	check "no datagram lost or doubled at the switch" stream_is_whole
+	check "the switch does no harm ($AT_SWITCH)" "$AT_SWITCH"
 	before=$(counters)
 	check "pings return through the path" pings "$HOST_B" 50
 	check "IPv6 pings too" pings "$HOST_B6" 50
@@ -54,6 +57,7 @@ scene_sizes() { # LAN-MTU
 	local size
 
 	step "sizes up to the LAN's MTU of $1"
+	sleep 0.5 # what the transfer before left in the lab's queues
 	for size in 0 1 64 1372 1400 1472 $(($1 - 29)) $(($1 - 28)); do
 		((size + 28 <= $1)) || continue
 		check "echo of $size bytes" pings "$HOST_B" 5 -s "$size" -M "do"
@@ -91,7 +95,7 @@ scene_gateway_restart() { # GATEWAY
 	lab start "$name"
 	check "the path is active again" eventually 20 path_is active
 	check "pings return" eventually 10 pings "$HOST_B" 10
-	check "nothing came twice" stream_has_no_duplicate
+	check "the restart does no harm ($AT_RESTART)" "$AT_RESTART"
 	unreachable_watch
 	check "TCP through the path" moves 20000000 "$HOST_B" 5206 -t 2
 }
@@ -100,7 +104,7 @@ scene_path_goes_under_traffic() {
 	step "the path goes under traffic"
 	stream_start "$HOST_B" 5558 5
 	lab unpath job1 || exit 1
-	check "no datagram lost or doubled" stream_is_whole
+	check "the switch does no harm ($AT_SWITCH)" "$AT_SWITCH"
 	check "the kernels route again" pings "$HOST_B" 10
 	check "no ICMP unreachable was on the WAN" unreachable_none
 }
