@@ -63,7 +63,7 @@ static void port_losses_add(struct pane *pane, const struct snapshot_port *old,
 		 was->rx_errors, is->rx_errors},
 		{is->name, "tx_errors", "frames that the device failed to send", was->tx_errors,
 		 is->tx_errors},
-		{is->name, "kernel_dropped", "dropped by the XDP or tc program",
+		{is->name, "kernel_dropped", "tunnel packets that found no AF_XDP socket",
 		 was->kernel_dropped, is->kernel_dropped},
 	};
 

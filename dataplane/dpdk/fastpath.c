@@ -276,18 +276,24 @@ static void event_deliver(struct fastpath *f, const struct event *event)
 	}
 }
 
-/* Inner packets for this machine: management traffic, so few that the agent may carry them. */
+/*
+ * Inner packets for this machine: management traffic, so few that the agent may carry them. A flood
+ * gets one burst a turn, so that heartbeats and reports go on; what it fills is its own ring.
+ */
 static void locals_deliver(struct fastpath *f, struct worker *w)
 {
-	void *found;
+	void *mbufs[PORT_BURST];
+	uint32_t count = rte_ring_sc_dequeue_burst(w->locals, mbufs, PORT_BURST, NULL);
 
-	while (rte_ring_sc_dequeue(w->locals, &found) == 0) {
-		struct rte_mbuf *mbuf = found;
+	for (uint32_t i = 0; i < count; i++) {
+		struct rte_mbuf *mbuf = mbufs[i];
 
 		f->events->on_local(f->events->arg, rte_pktmbuf_mtod(mbuf, const uint8_t *),
 				    rte_pktmbuf_data_len(mbuf));
 		rte_pktmbuf_free(mbuf);
 	}
+	if (!rte_ring_empty(w->locals))
+		eventfd_write(f->event_fd, 1);
 }
 
 void fastpath_poll(struct fastpath *f)

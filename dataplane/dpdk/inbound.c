@@ -33,7 +33,7 @@ static void deliver_locally(struct worker *w, struct cw_flow_counters *flow, str
 		return;
 	}
 	flow_sent(flow, len);
-	/* The agent drains the whole ring each time it is woken. */
+	/* Once awake the agent comes back until the ring is empty. */
 	if (rte_ring_count(w->locals) == 1)
 		eventfd_write(w->event_fd, 1);
 }

@@ -48,8 +48,7 @@ struct worker {
 	int event_fd;		      /* an eventfd: events are waiting */
 	struct rte_mempool *lan_pool; /* inner packets that are copied out of tunnel packets */
 	struct rte_ring *commands, *events;
-	struct rte_ring
-		*locals; /* mbufs: inner packets for this machine, on their way to the agent */
+	struct rte_ring *locals; /* mbufs to the agent: inner packets for this machine */
 	struct rte_ring *handoff_in[WORKERS_MAX];  /* from worker i, NULL for ourselves */
 	struct rte_ring *handoff_out[WORKERS_MAX]; /* to worker i */
 
