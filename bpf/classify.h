@@ -8,7 +8,8 @@
  *   __u64 classify_dst_group(__u64 rules, __u64 hi, __u64 lo);
  *   __u64 classify_rule(__u64 rules, __u64 key, __u64 ports, __u64 dscp_len);
  * classify_rule finds the set of CLASSIFY_KEY and answers with classify_match (classify_match.h),
- * or KERNEL_NO_RULE.
+ * or KERNEL_NO_RULE. The only one it is asked for one packet: it says at once who takes the packet
+ * and whether it may leave in clear where nobody does.
  *
  * Shape, for rte_bpf's verifier (no loops; a rejoining branch doubles its work) and the kernel's: a
  * test returns, or is arithmetic. The one branch that rejoins is IPv4 / IPv6. Offsets are
@@ -46,6 +47,11 @@ struct classify_packet {
 	__u64 src_hi, src_lo, dst_hi, dst_lo;
 	__u64 is_udp, is_tcp, is_roce, is_cnp, is_echo;
 	__u64 ports, qp;
+	/*
+	 * Why what follows the addresses cannot be read here, although a router may forward it:
+	 * enum kernel_reason; 0: it can.
+	 */
+	__u64 unread;
 };
 
 /*
@@ -71,6 +77,12 @@ classify_inline __u64 classify_get64(const __u8 *p)
 classify_inline __u64 classify_is_vlan(__u64 type)
 {
 	return classify_equal(type, 0x8100) | classify_equal(type, 0x88a8);
+}
+
+/* The first reason counts. */
+classify_inline void classify_unread(struct classify_packet *p, __u64 is_so, __u64 reason)
+{
+	p->unread = classify_select(is_so & classify_is_zero(p->unread), reason, p->unread);
 }
 
 /* Ethernet header and up to two priority tags. */
@@ -121,8 +133,6 @@ classify_inline __u32 classify_ipv4(struct classify_packet *p)
 		return KERNEL_BAD_HEADER;
 	if (p->len > p->room)
 		return KERNEL_TRUNCATED;
-	if (ihl != 5)
-		return KERNEL_IP_OPTIONS;
 	p->tos = (head >> 16) & 0xff;
 	/* More fragments, or an offset. */
 	p->is_fragment = classify_is_zero(classify_get16(p->ip + 6) & 0x3fff) ^ 1;
@@ -134,6 +144,7 @@ classify_inline __u32 classify_ipv4(struct classify_packet *p)
 	p->src_lo = 0xffff00000000ull | classify_get32(p->ip + 12);
 	p->dst_lo = 0xffff00000000ull | classify_get32(p->ip + 16);
 	p->l4 = 20;
+	classify_unread(p, classify_equal(ihl, 5) ^ 1, KERNEL_IP_OPTIONS);
 	return CLASSIFY_GOOD;
 }
 
@@ -145,27 +156,27 @@ classify_inline __u64 classify_is_extension(__u64 protocol)
 }
 
 /* Steps over one extension header, if there is one at p->l4. */
-classify_inline __u32 classify_extension(struct classify_packet *p)
+classify_inline void classify_extension(struct classify_packet *p)
 {
 	__u64 is_there = classify_is_extension(p->protocol);
 	const __u8 *header = classify_at(p->ip, p->l4);
 	__u64 size = classify_keep(is_there, ((__u64)header[1] + 1) * 8);
+	__u64 is_cut, is_far;
 
 	p->protocol = classify_select(is_there, header[0], p->protocol);
 	p->is_extended |= is_there;
 	p->l4 += size;
-	if (p->l4 > p->len)
-		return KERNEL_TRUNCATED;
-	if (p->l4 > CLASSIFY_L4_MAX)
-		return KERNEL_IP_OPTIONS;
-	p->l4 = classify_opaque(p->l4) & 0x78;
-	return CLASSIFY_GOOD;
+	is_cut = classify_below(p->len, p->l4);
+	is_far = classify_below(CLASSIFY_L4_MAX, p->l4);
+	classify_unread(p, is_cut, KERNEL_TRUNCATED);
+	classify_unread(p, is_far, KERNEL_IP_OPTIONS);
+	/* Back to where there is something in the window. */
+	p->l4 = classify_opaque(classify_select(is_cut | is_far, 40, p->l4)) & 0x78;
 }
 
 classify_inline __u32 classify_ipv6(struct classify_packet *p)
 {
 	__u64 head, payload;
-	__u32 reason;
 
 	if (p->room < 40)
 		return KERNEL_TRUNCATED;
@@ -190,23 +201,18 @@ classify_inline __u32 classify_ipv6(struct classify_packet *p)
 		return KERNEL_BAD_HEADER;
 	p->is_extended = 0;
 	p->l4 = 40;
-	reason = classify_extension(p);
-	if (reason != CLASSIFY_GOOD)
-		return reason;
-	reason = classify_extension(p);
-	if (reason != CLASSIFY_GOOD)
-		return reason;
-	if (classify_is_extension(p->protocol))
-		return KERNEL_IP_OPTIONS;
+	classify_extension(p);
+	classify_extension(p);
+	classify_unread(p, classify_is_extension(p->protocol), KERNEL_IP_OPTIONS);
 	p->is_fragment = classify_equal(p->protocol, 44);
 	return CLASSIFY_GOOD;
 }
 
 /* Needs the L4 header inside the IP packet; what is read past it comes from the padded window. */
-classify_inline __u32 classify_l4(struct classify_packet *p)
+classify_inline void classify_l4(struct classify_packet *p)
 {
 	const __u8 *l4 = classify_at(p->ip, p->l4);
-	__u64 whole = p->is_fragment ^ 1;
+	__u64 whole = (p->is_fragment ^ 1) & classify_is_zero(p->unread);
 	__u64 icmp = 1 + classify_keep(p->is_v6, 57);
 	__u64 is_icmp = whole & classify_equal(p->protocol, icmp);
 	/* Echo: request 8, reply 0 (RFC 792); 128, 129 (RFC 4443). */
@@ -223,9 +229,7 @@ classify_inline __u32 classify_l4(struct classify_packet *p)
 	p->qp = classify_get32(l4 + 12) & 0xffffff;
 	need = (p->is_udp | is_icmp) * 8 + p->is_tcp * 20 + p->is_roce * 12 +
 	       (p->is_fragment & p->is_v6) * 8;
-	if (p->l4 + need > p->len)
-		return KERNEL_TRUNCATED;
-	return CLASSIFY_GOOD;
+	classify_unread(p, classify_below(p->len, p->l4 + need), KERNEL_TRUNCATED);
 }
 
 classify_inline __u64 classify_flags(const struct classify_packet *p)
@@ -265,6 +269,8 @@ classify_inline verdict_t classify_wan(const struct classify_input *in,
 	__u64 lo = classify_select(p->is_v6, local6, 0xffff00000000ull | local4);
 	__u64 lane = (p->ports & 0xffff) - port->udp_base;
 
+	if (p->unread)
+		return p->unread;
 	if ((hi ^ p->dst_hi) | (lo ^ p->dst_lo))
 		return KERNEL_NOT_TUNNEL;
 	/* An address that is not set matches nothing. */
@@ -277,12 +283,28 @@ classify_inline verdict_t classify_wan(const struct classify_input *in,
 	return VERDICT_MAKE(VERDICT_TUNNEL, 0, classify_flags(p), 0, lane);
 }
 
+_Static_assert(KERNEL_NO_RULE == 0, "what is read to its end, and in no prefix");
+
+/*
+ * IPv4 options, too many extension headers, a transport header cut short: no path takes such a
+ * packet. But one that takes all (ANY), and blocks, must not let it leave in clear.
+ */
+classify_inline verdict_t classify_unread_fate(const struct classify_packet *p, verdict_t verdict)
+{
+	if (verdict_kind(verdict) == VERDICT_BLOCK)
+		return verdict;
+	if (!(verdict_flags(verdict) & VERDICT_F_BLOCK))
+		return p->unread;
+	return VERDICT_MAKE(VERDICT_BLOCK, verdict_class(verdict), 0, 0, verdict_value(verdict));
+}
+
 classify_inline verdict_t classify_lan(const struct classify_input *in,
 				       const struct classify_packet *p)
 {
 	__u64 protocol = p->is_roce * CLASSIFY_ROCE + p->is_tcp * CLASSIFY_TCP +
 			 (p->is_udp & (p->is_roce ^ 1)) * CLASSIFY_UDP +
 			 p->is_echo * CLASSIFY_ICMP_ECHO;
+	__u64 is_read = classify_is_zero(p->unread);
 	__u64 src, dst;
 	verdict_t verdict;
 
@@ -290,23 +312,39 @@ classify_inline verdict_t classify_lan(const struct classify_input *in,
 		return KERNEL_TTL;
 	src = classify_src_group(in->rules, p->src_hi, p->src_lo);
 	if (!src)
-		return KERNEL_NO_RULE;
+		return p->unread;
 	dst = classify_dst_group(in->rules, p->dst_hi, p->dst_lo);
 	if (!dst)
-		return KERNEL_NO_RULE;
-	verdict = classify_rule(in->rules, CLASSIFY_KEY(src, dst, protocol), p->ports,
-				p->tos >> 2 | (p->len) << 8);
+		return p->unread;
+	protocol = classify_keep(is_read, protocol);
+	verdict = classify_rule(in->rules, CLASSIFY_KEY(src, dst, protocol),
+				classify_keep(is_read, p->ports), p->tos >> 2 | (p->len) << 8);
+	if (p->unread)
+		return classify_unread_fate(p, verdict);
 	if (verdict_kind(verdict) != VERDICT_CLAIM)
 		return verdict;
 	/* Class and handle, as the verdict holds them, name the path and class. */
-	return verdict | classify_flags(p) << 48 | classify_bucket(p, verdict) << 32;
+	return verdict | classify_flags(p) << 48 |
+	       classify_bucket(p, verdict & ~((__u64)VERDICT_F_BLOCK << 48)) << 32;
+}
+
+/* MAC control (IEEE 802.3, annex 31) at a LAN port: no bridge forwards it, so it is for the port.
+ */
+classify_inline __u64 classify_is_pause(const struct classify_input *in)
+{
+	return classify_is_zero(
+		(classify_get16(in->data) ^ 0x0180) | (classify_get32(in->data + 2) ^ 0xc2000001) |
+		(classify_get16(in->data + 12) ^ 0x8808) | (in->port.role ^ CLASSIFY_LAN));
 }
 
 classify_inline verdict_t classify(const struct classify_input *in)
 {
 	struct classify_packet p = {};
-	__u32 reason = classify_ethernet(in, &p);
+	__u32 reason;
 
+	if (classify_is_pause(in))
+		return VERDICT_MAKE(VERDICT_PAUSE, 0, 0, 0, 0);
+	reason = classify_ethernet(in, &p);
 	if (reason != CLASSIFY_GOOD)
 		return reason;
 	if (p.is_v6)
@@ -315,9 +353,7 @@ classify_inline verdict_t classify(const struct classify_input *in)
 		reason = classify_ipv4(&p);
 	if (reason != CLASSIFY_GOOD)
 		return reason;
-	reason = classify_l4(&p);
-	if (reason != CLASSIFY_GOOD)
-		return reason;
+	classify_l4(&p);
 	if (in->port.role == CLASSIFY_WAN)
 		return classify_wan(in, &p);
 	return classify_lan(in, &p);

@@ -48,21 +48,25 @@ enum classify_protocol {
 	CLASSIFY_ICMP_ECHO = 4,
 };
 
+/* Flags of a rule. */
+#define CLASSIFY_RULE_BLOCK 0x01 /* what it matches must not leave in clear */
+#define CLASSIFY_RULE_IDLE  0x02 /* claims nothing: its path is not ready, or not any more */
+
 /* One alternative of a rule set. */
 struct classify_rule {
 	__u64 dscp_mask;	     /* bit n: DSCP n matches */
 	__u32 handle;		     /* the path */
-	__u32 max_len;		     /* largest inner IP length; above: KERNEL_TOO_BIG */
+	__u32 max_len;		     /* largest inner IP length; above: KERNEL_TOO_BIG, or BLOCK */
 	__u16 port_first, port_last; /* source or destination port; 0-65535: all */
 	__u16 precedence;	     /* near + far prefix length; for the compiler only */
 	__u8 class;
-	__u8 pad;
+	__u8 flags;
 };
 _Static_assert(sizeof(struct classify_rule) == 24, "BPF ABI");
 
 /*
- * All that can match one key, best first; the first that matches decides. A set for a protocol
- * holds the rules for ANY as well, so one look-up is enough.
+ * All that can match one key, best first; the first that matches and is not idle decides. A set for
+ * a protocol holds the rules for ANY as well, so one look-up is enough.
  */
 #define CLASSIFY_RULES_MAX 16
 struct classify_rule_set {

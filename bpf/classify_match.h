@@ -71,20 +71,32 @@ classify_inline __u64 classify_rule_matches(const struct classify_rule *rule, __
 }
 
 /*
- * What a rule set says of a packet: CLAIM with class and handle, or KERNEL with a reason.
+ * What a rule set says of a packet: CLAIM with class and handle, BLOCK with those of the best rule
+ * that blocks, or KERNEL with a reason.
  * ports: source << 16 | destination, 0 without; dscp_len: DSCP | inner IP length << 8.
+ *
+ * An idle rule takes nothing from a worse one that claims; it only says what becomes of the packet
+ * where none does, or where the one that does is not served.
  */
 classify_inline verdict_t classify_match(const struct classify_rule_set *set, __u64 ports,
 					 __u64 dscp_len)
 {
+	verdict_t blocked = 0;
+
 	for (__u32 i = 0; i < CLASSIFY_RULES_MAX && i < set->count; i++) {
 		const struct classify_rule *rule = &set->rules[i];
 
 		if (!classify_rule_matches(rule, ports, dscp_len & 0x3f))
 			continue;
+		if ((rule->flags & CLASSIFY_RULE_BLOCK) && !blocked)
+			blocked = VERDICT_MAKE(VERDICT_BLOCK, rule->class, 0, 0, rule->handle);
+		if (rule->flags & CLASSIFY_RULE_IDLE)
+			continue;
 		if ((dscp_len >> 8) > rule->max_len)
-			return VERDICT_MAKE(VERDICT_KERNEL, 0, 0, 0, KERNEL_TOO_BIG);
-		return VERDICT_MAKE(VERDICT_CLAIM, rule->class, 0, 0, rule->handle);
+			return blocked ? blocked
+				       : VERDICT_MAKE(VERDICT_KERNEL, 0, 0, 0, KERNEL_TOO_BIG);
+		return VERDICT_MAKE(VERDICT_CLAIM, rule->class, blocked ? VERDICT_F_BLOCK : 0, 0,
+				    rule->handle);
 	}
-	return VERDICT_MAKE(VERDICT_KERNEL, 0, 0, 0, KERNEL_NO_RULE);
+	return blocked ? blocked : VERDICT_MAKE(VERDICT_KERNEL, 0, 0, 0, KERNEL_NO_RULE);
 }

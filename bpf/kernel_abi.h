@@ -22,7 +22,8 @@ _Static_assert(sizeof(struct kernel_prefix_key) == 24, "BPF ABI");
 /* Per-CPU counters: by kernel_reason, then these. */
 #define KERNEL_COUNT_DROPPED  KERNEL_REASON_SLOTS
 #define KERNEL_COUNT_UNSERVED (KERNEL_REASON_SLOTS + 1)
-#define KERNEL_COUNTERS	      (KERNEL_REASON_SLOTS + 2)
+#define KERNEL_COUNT_BLOCKED  (KERNEL_REASON_SLOTS + 2)
+#define KERNEL_COUNTERS	      (KERNEL_REASON_SLOTS + 3)
 
 /* By these names a program is known as ours, also to a later gateway. */
 #define KERNEL_XDP_NAME "cw_xdp"

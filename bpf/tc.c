@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The classifier's home on a port in packet mode: at tc ingress, behind the AF_PACKET socket that
- * gave the gateway its copy, it drops the kernel's copy of what the gateway handles.
+ * The classifier's home at tc ingress. On a port in packet mode it sits behind the AF_PACKET socket
+ * that gave the gateway its copy, and drops the kernel's copy of what the gateway handles.
+ *
+ * On every LAN port of the kernel's it is also the guard: what must not leave in clear dies here
+ * when no gateway takes it, and here alone while no gateway runs. In mode xdp it gets only what the
+ * XDP program passed, or all while none is there; nobody moves its heartbeat on.
  */
 #include "bpf/kernel_maps.h"
 #include "bpf/classify.h"
@@ -22,6 +26,12 @@ classify_inline int tc_is_alive(void)
 	const __u64 *until = bpf_map_lookup_elem(&cw_alive, &zero);
 
 	return until && bpf_ktime_get_ns() < *until;
+}
+
+classify_inline int tc_drop(__u32 counter)
+{
+	kernel_count(counter);
+	return TC_ACT_SHOT;
 }
 
 classify_inline int tc_pass(__u32 counter)
@@ -50,11 +60,14 @@ int cw_tc(struct __sk_buff *skb)
 	skb->cb[1] = verdict >> 32;
 	if (verdict_kind(verdict) == VERDICT_KERNEL)
 		return tc_pass(verdict_value(verdict) & (KERNEL_REASON_SLOTS - 1));
+	if (verdict_kind(verdict) == VERDICT_BLOCK)
+		return tc_drop(KERNEL_COUNT_BLOCKED);
 	/* The kernel has no use for a tunnel packet, whether the gateway lives or not. */
-	if (verdict_kind(verdict) == VERDICT_CLAIM && !tc_is_alive())
-		return tc_pass(KERNEL_COUNT_UNSERVED);
-	kernel_count(KERNEL_COUNT_DROPPED);
-	return TC_ACT_SHOT;
+	if (verdict_kind(verdict) == VERDICT_TUNNEL || tc_is_alive())
+		return tc_drop(KERNEL_COUNT_DROPPED);
+	if (verdict_flags(verdict) & VERDICT_F_BLOCK)
+		return tc_drop(KERNEL_COUNT_BLOCKED);
+	return tc_pass(KERNEL_COUNT_UNSERVED);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

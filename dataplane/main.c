@@ -16,23 +16,26 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"Usage: causeway-gateway [--config FILE] [--check]\n"
+	"Usage: causeway-gateway [--config FILE] [--check | --release]\n"
 	"\n"
 	"Tunnels the traffic of admitted paths between this site and others, and leaves all other\n"
 	"traffic to the kernel. Paths come from causeway-control.\n"
 	"\n"
 	"  -c, --config FILE  configuration (default /etc/causeway/gateway.yaml)\n"
 	"      --check        check the configuration, print it as it takes effect, and exit\n"
+	"      --release      take off the interfaces what a gateway that is gone left there, so that\n"
+	"                     the kernel routes all traffic again, and exit\n"
 	"  -h, --help         this text\n"
 	"      --version      print the version\n"
 	"\n"
 	"Exit codes: 0 clean shutdown, 1 failure while running, 2 the configuration, the command line\n"
 	"or the machine is not as it must be; one line on stderr says what to do.\n"
-	"SIGTERM and SIGINT hand the traffic back to the kernel, send what is held, and end the process.\n";
+	"SIGTERM and SIGINT hand the traffic back to the kernel, send what is held, and end the process.\n"
+	"Traffic of paths with when_down block stays blocked, until a gateway runs again or --release.\n";
 
 struct options {
 	const char *config;
-	int is_check;
+	int is_check, is_release;
 };
 
 static int fail(const char *error)
@@ -44,11 +47,10 @@ static int fail(const char *error)
 /* -1: go on; else the exit code. */
 static int options_parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-					      {"check", no_argument, NULL, 'k'},
-					      {"help", no_argument, NULL, 'h'},
-					      {"version", no_argument, NULL, 'V'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+		{"release", no_argument, NULL, 'r'},	  {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},	  {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
@@ -58,6 +60,9 @@ static int options_parse(int argc, char **argv, struct options *options)
 			break;
 		case 'k':
 			options->is_check = 1;
+			break;
+		case 'r':
+			options->is_release = 1;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -113,6 +118,13 @@ static int serve(const struct gateway_config *config)
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int release(const struct gateway_config *config)
+{
+	char error[512];
+
+	return agent_release(config, stdout, error, sizeof(error)) ? fail(error) : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.config = "/etc/causeway/gateway.yaml"};
@@ -129,7 +141,10 @@ int main(int argc, char **argv)
 		ret = config_print(&config, stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	} else {
 		missing = privileges_missing();
-		ret = missing ? fail(missing) : serve(&config);
+		if (missing)
+			ret = fail(missing);
+		else
+			ret = options.is_release ? release(&config) : serve(&config);
 	}
 	config_free(&config);
 	return ret;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dataplane/core/counter_sum.h"
 #include "perf/rates.h"
 
 /* A block is copied again when a worker changed it meanwhile, at most so often. */
@@ -50,7 +51,9 @@ static bool layout_fits(const struct cw_counters_header *h, uint64_t bytes)
 	       area_fits(h->port_count_offset, h->port_count_stride,
 			 (uint64_t)h->workers * h->ports, sizeof(struct cw_port_counters), bytes) &&
 	       area_fits(h->path_count_offset, h->path_count_stride,
-			 (uint64_t)h->workers * h->paths, sizeof(struct cw_path_counters), bytes);
+			 (uint64_t)h->workers * h->paths, sizeof(struct cw_path_counters), bytes) &&
+	       area_fits(h->link_offset, h->link_stride, (uint64_t)h->workers * CW_LINKS,
+			 sizeof(struct cw_link_counters), bytes);
 }
 
 /* 0 or -EPROTO with the line. */
@@ -227,6 +230,7 @@ static void path_add_workers(const struct counter_reader *reader, struct snapsho
 			continue;
 		rates_add_flow(&path->out, &part.out);
 		rates_add_flow(&path->in, &part.in);
+		counter_add_lane(&path->lane, &part.lane);
 	}
 }
 
@@ -249,6 +253,28 @@ static void paths_take(const struct counter_reader *reader, struct snapshot *sna
 	}
 }
 
+static void links_take(const struct counter_reader *reader, struct snapshot *snapshot)
+{
+	const struct cw_counters_header *h = &reader->layout;
+
+	/* 0 is no link. A link that some path has used has a rate. */
+	for (uint32_t number = 1; number < CW_LINKS; number++) {
+		struct snapshot_link *link = &snapshot->links[snapshot->link_count];
+
+		*link = (struct snapshot_link){.number = number};
+		for (uint32_t w = 0; w < h->workers; w++) {
+			struct cw_link_counters part;
+
+			block_copy(&part,
+				   entry(reader, h->link_offset, h->link_stride,
+					 (uint64_t)w * CW_LINKS + number),
+				   sizeof(part));
+			counter_add_link(&link->sum, &part);
+		}
+		snapshot->link_count += link->sum.nominal_bps != 0;
+	}
+}
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -268,7 +294,8 @@ struct snapshot *counter_reader_take(const struct counter_reader *reader)
 	snapshot->ports = calloc(h->ports + 1, sizeof(*snapshot->ports));
 	snapshot->paths = calloc(h->paths + 1, sizeof(*snapshot->paths));
 	snapshot->workers = calloc(h->workers + 1, sizeof(*snapshot->workers));
-	if (!snapshot->ports || !snapshot->paths || !snapshot->workers) {
+	snapshot->links = calloc(CW_LINKS, sizeof(*snapshot->links));
+	if (!snapshot->ports || !snapshot->paths || !snapshot->workers || !snapshot->links) {
 		counter_snapshot_free(snapshot);
 		return NULL;
 	}
@@ -283,6 +310,7 @@ struct snapshot *counter_reader_take(const struct counter_reader *reader)
 			   sizeof(snapshot->workers[w]));
 	ports_take(reader, snapshot);
 	paths_take(reader, snapshot);
+	links_take(reader, snapshot);
 	return snapshot;
 }
 
@@ -293,5 +321,6 @@ void counter_snapshot_free(struct snapshot *snapshot)
 	free(snapshot->ports);
 	free(snapshot->paths);
 	free(snapshot->workers);
+	free(snapshot->links);
 	free(snapshot);
 }

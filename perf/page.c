@@ -8,6 +8,7 @@
 void page_clear(struct page *page)
 {
 	page->count = 0;
+	page->selected = PAGE_NO_LINE;
 }
 
 void page_free(struct page *page)

@@ -12,8 +12,11 @@ enum page_style {
 	PAGE_PLAIN,
 	PAGE_TITLE,
 	PAGE_HEADING,
-	PAGE_WARNING
+	PAGE_WARNING,
+	PAGE_SELECTED
 };
+
+#define PAGE_NO_LINE UINT32_MAX
 
 struct page_line {
 	enum page_style style;
@@ -22,6 +25,7 @@ struct page_line {
 
 struct page {
 	uint32_t count, capacity;
+	uint32_t selected; /* the line to keep in sight, or PAGE_NO_LINE */
 	struct page_line *lines;
 };
 

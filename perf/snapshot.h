@@ -16,7 +16,14 @@ struct snapshot_port {
 struct snapshot_path {
 	uint32_t slot;
 	struct cw_path_facts facts;
-	struct cw_flow_counters out, in; /* over the workers that count this use of the slot */
+	/* Over the workers that count this use of the slot. */
+	struct cw_flow_counters out, in;
+	struct cw_lane_counters lane;
+};
+
+struct snapshot_link {
+	uint32_t number;
+	struct cw_link_counters sum; /* over the workers */
 };
 
 struct snapshot {
@@ -25,7 +32,9 @@ struct snapshot {
 	struct cw_counters_header header;
 	uint32_t port_count; /* used slots only */
 	uint32_t path_count;
+	uint32_t link_count;
 	struct snapshot_port *ports;
 	struct snapshot_path *paths;
+	struct snapshot_link *links;	    /* by number */
 	struct cw_worker_counters *workers; /* header.workers of them */
 };

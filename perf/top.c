@@ -21,19 +21,22 @@ struct options {
 	const char *gateway;
 	const char *run_dir;
 	const char *counters;
+	const char *path_name;
 	uint64_t interval_ns;
 	bool once, json, help;
 };
 
 static const char usage[] =
 	"usage: causeway-perf top [--gateway NAME] [--run-dir DIR] [--counters FILE]\n"
-	"                         [--interval 1s] [--once] [--json]\n"
+	"                         [--path NAME] [--interval 1s] [--once] [--json]\n"
 	"\n"
-	"Shows what a gateway on this machine does: rates, drops with their reasons, workers.\n"
+	"Shows what a gateway on this machine does: ports, links, paths and what limits them, workers,\n"
+	"drops with their reasons.\n"
 	"\n"
 	"  --gateway NAME   which one, when several run here\n"
 	"  --run-dir DIR    where gateways keep their run files (default /run/causeway)\n"
 	"  --counters FILE  this counter file, wherever it is\n"
+	"  --path NAME      all that is known of one path\n"
 	"  --interval TIME  between two looks, 100ms to 1h (default 1s)\n"
 	"  --once           one table of one interval, no live screen\n"
 	"  --json           with --once: one JSON object\n";
@@ -69,6 +72,7 @@ enum {
 	OPT_GATEWAY = 1,
 	OPT_RUN_DIR,
 	OPT_COUNTERS,
+	OPT_PATH,
 	OPT_INTERVAL,
 	OPT_ONCE,
 	OPT_JSON,
@@ -79,6 +83,7 @@ static const struct option long_options[] = {
 	{"gateway", required_argument, NULL, OPT_GATEWAY},
 	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
 	{"counters", required_argument, NULL, OPT_COUNTERS},
+	{"path", required_argument, NULL, OPT_PATH},
 	{"interval", required_argument, NULL, OPT_INTERVAL},
 	{"once", no_argument, NULL, OPT_ONCE},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -98,6 +103,9 @@ static int option_take(struct options *options, int option, const char *word)
 		return 0;
 	case OPT_COUNTERS:
 		options->counters = optarg;
+		return 0;
+	case OPT_PATH:
+		options->path_name = optarg;
 		return 0;
 	case OPT_INTERVAL:
 		if (!units_parse_time(optarg, &options->interval_ns) &&
@@ -127,6 +135,9 @@ static int options_check(const struct options *options)
 {
 	if (options->json && !options->once)
 		return complain(options, EXIT_USAGE, "usage", "--json needs --once");
+	if (options->json && options->path_name)
+		return complain(options, EXIT_USAGE, "usage",
+				"--json tells of every path: leave out --path");
 	if (options->counters && options->gateway)
 		return complain(options, EXIT_USAGE, "usage",
 				"--counters and --gateway exclude each other");
@@ -204,11 +215,15 @@ static void wait_interval(uint64_t ns)
 		;
 }
 
-static int page_print(const struct snapshot *before, const struct snapshot *after)
+static int page_print(const struct snapshot *before, const struct snapshot *after,
+		      const char *path_name)
 {
 	struct page page = {0};
 
-	top_page_build(&page, before, after);
+	if (path_name)
+		top_path_build(&page, before, after, path_name);
+	else
+		top_page_build(&page, before, after, NULL);
 	for (uint32_t i = 0; i < page.count; i++)
 		puts(page.lines[i].text);
 	page_free(&page);
@@ -233,7 +248,7 @@ static int once_run(const struct options *options, const char *path)
 	} else {
 		top_sort_snapshot(after, before, TOP_SORT_NAME);
 		code = options->json ? json_print(top_json(before, after))
-				     : page_print(before, after);
+				     : page_print(before, after, options->path_name);
 	}
 	counter_snapshot_free(before);
 	counter_snapshot_free(after);
@@ -256,5 +271,6 @@ int top_main(int argc, char **argv)
 	code = path_choose(&options, path, sizeof(path));
 	if (code)
 		return code;
-	return options.once ? once_run(&options, path) : top_screen_run(path, options.interval_ns);
+	return options.once ? once_run(&options, path)
+			    : top_screen_run(path, options.interval_ns, options.path_name);
 }

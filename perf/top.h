@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "perf/counter_reader.h"
@@ -28,17 +29,40 @@ uint64_t top_heartbeat_age_ns(const struct snapshot *snapshot);
 /* Reorders after->ports and after->paths: by name, or the busiest or most dropping first. */
 void top_sort_snapshot(struct snapshot *after, const struct snapshot *before, enum top_sort sort);
 
-/* before may be NULL, or of another run: no rates yet. */
-void top_page_build(struct page *page, const struct snapshot *before, const struct snapshot *after);
-/* What to do about drops and what the kernel keeps; part of the page above. */
+/*
+ * The overview. before may be NULL, or of another run: no rates yet. selected: name of the path to
+ * mark, or NULL.
+ */
+void top_page_build(struct page *page, const struct snapshot *before, const struct snapshot *after,
+		    const char *selected);
+/* One path in full. */
+void top_path_build(struct page *page, const struct snapshot *before, const struct snapshot *after,
+		    const char *name);
+
+/* Parts of these pages; before is of the same run, or NULL. */
+struct path_view;
+void top_page_links(struct page *page, const struct snapshot *before, const struct snapshot *after);
+void top_page_paths(struct page *page, const struct snapshot *before, const struct snapshot *after,
+		    const char *selected);
+/* What limits the path; all: also when nothing does. */
+void top_page_limits(struct page *page, const struct path_view *view, bool shows_all);
+/* What to do about drops and what the kernel keeps. */
 void top_page_reasons(struct page *page, const struct snapshot *before,
 		      const struct snapshot *after);
+void top_path_reasons(struct page *page, const struct snapshot *before,
+		      const struct snapshot *after, const struct snapshot_path *path);
 
 /* A new reference, or NULL: out of memory. before is of the same run. */
 json_t *top_json(const struct snapshot *before, const struct snapshot *after);
 
-/* Shows path's counters until q, SIGINT or SIGTERM. Exit code. */
-int top_screen_run(const char *path, uint64_t interval_ns);
+/* The transport of a path and its links, for the object above; NULL: out of memory. */
+json_t *top_transport_json(const struct path_view *view);
+json_t *top_limits_json(const struct path_view *view);
+json_t *top_links_json(const struct snapshot *before, const struct snapshot *after);
+
+/* Shows a file's counters until q, SIGINT or SIGTERM; at first those of one path, when it is named.
+ * Exit code. */
+int top_screen_run(const char *file, uint64_t interval_ns, const char *path_name);
 
 /* The command. Exit codes: 0, 1 failure, 2 usage, 3 no gateway that can be read. */
 int top_main(int argc, char **argv);

@@ -1,9 +1,7 @@
 #include "perf/top.h"
 
-#include <string.h>
-
-#include "dataplane/core/intent.h"
 #include "perf/rates.h"
+#include "perf/top_view.h"
 
 static json_t *number(uint64_t value)
 {
@@ -54,33 +52,47 @@ static json_t *flow_json(const struct cw_flow_counters *old, const struct cw_flo
 			 "rates", rates_json(&r, "outer"));
 }
 
-static const char *phase_name(uint32_t phase)
+static json_t *buffers_json(uint64_t granted, uint64_t wanted)
 {
-	switch (phase) {
-	case PHASE_RECEIVE:
-		return "receive";
-	case PHASE_CLAIM:
-		return "claim";
-	case PHASE_DRAIN:
-		return "drain";
-	default:
-		return "unknown";
-	}
+	return json_pack("{s:I, s:I}", "granted", (json_int_t)granted, "wanted",
+			 (json_int_t)wanted);
 }
 
-static json_t *path_json(const struct snapshot_path *old, const struct snapshot_path *path,
-			 uint64_t interval)
+static void path_transport_set(json_t *object, const struct path_view *view)
+{
+	const struct cw_path_facts *facts = &view->path->facts;
+
+	json_object_set_new(object, "max_bps", number(facts->max_bps));
+	json_object_set_new(object, "link", number(facts->link));
+	json_object_set_new(object, "retain_buffers",
+			    buffers_json(facts->retain_granted, facts->retain_wanted));
+	json_object_set_new(object, "hold_buffers",
+			    buffers_json(facts->hold_granted, facts->hold_wanted));
+	json_object_set_new(object, "transport", top_transport_json(view));
+	json_object_set_new(object, "limit", top_limits_json(view));
+}
+
+static json_t *path_json(const struct snapshot *before, const struct snapshot *after,
+			 const struct snapshot_path *path)
 {
 	const struct cw_path_facts *facts = &path->facts;
+	uint64_t interval = view_interval_ns(before, after);
+	struct path_view view;
+	json_t *object;
 
-	return json_pack(
-		"{s:s,s:I,s:I,s:s,s:s,s:I,s:I,s:b,s:o,s:o,s:{s:I,s:I}}", "name", facts->name, "id",
-		(json_int_t)facts->path_id, "generation", (json_int_t)facts->generation, "phase",
-		phase_name(facts->phase), "peer", facts->peer, "rate_bps",
-		(json_int_t)facts->rate_bps, "rtt_ns", (json_int_t)facts->rtt_ns, "proved",
-		facts->proved != 0, "out", flow_json(old ? &old->out : NULL, &path->out, interval),
-		"in", flow_json(old ? &old->in : NULL, &path->in, interval), "balance", "out",
-		(json_int_t)rates_balance(&path->out), "in", (json_int_t)rates_balance(&path->in));
+	view_of_path(&view, before, after, path);
+	object = json_pack("{s:s,s:I,s:I,s:s,s:s,s:I,s:I,s:b,s:o,s:o,s:{s:I,s:I}}", "name",
+			   facts->name, "id", (json_int_t)facts->path_id, "generation",
+			   (json_int_t)facts->generation, "phase", view_phase_name(facts->phase),
+			   "peer", facts->peer, "rate_bps", (json_int_t)facts->rate_bps, "rtt_ns",
+			   (json_int_t)facts->rtt_ns, "proved", facts->proved != 0, "out",
+			   flow_json(view.old ? &view.old->out : NULL, &path->out, interval), "in",
+			   flow_json(view.old ? &view.old->in : NULL, &path->in, interval),
+			   "balance", "out", (json_int_t)rates_balance(&path->out), "in",
+			   (json_int_t)rates_balance(&path->in));
+	if (object)
+		path_transport_set(object, &view);
+	return object;
 }
 
 static json_t *kernel_json(const struct snapshot_port *port)
@@ -97,6 +109,17 @@ static json_t *kernel_json(const struct snapshot_port *port)
 			json_object_set_new(object, names[i], number(sum));
 	}
 	return object;
+}
+
+static json_t *flow_control_json(const struct cw_port_counters *sum)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "pfc_sent", (json_int_t)sum->pfc_sent,
+			 "pfc_received", (json_int_t)sum->pfc_received, "pauses_sent",
+			 (json_int_t)sum->pauses_sent, "pause_sent_ns",
+			 (json_int_t)sum->pause_sent_ns, "pauses_obeyed",
+			 (json_int_t)sum->pauses_obeyed, "pause_obeyed_ns",
+			 (json_int_t)sum->pause_obeyed_ns, "storms", (json_int_t)sum->storms,
+			 "cnp_sent", (json_int_t)sum->cnp_sent);
 }
 
 static json_t *port_json(const struct snapshot_port *old, const struct snapshot_port *port,
@@ -122,6 +145,9 @@ static json_t *port_json(const struct snapshot_port *old, const struct snapshot_
 	json_object_set_new(object, "rx_errors", number(facts->rx_errors));
 	json_object_set_new(object, "tx_errors", number(facts->tx_errors));
 	json_object_set_new(object, "kernel_dropped", number(facts->kernel_dropped));
+	json_object_set_new(object, "kernel_blocked", number(facts->kernel_blocked));
+	if (facts->role == CW_PORT_LAN)
+		json_object_set_new(object, "flow_control", flow_control_json(sum));
 	json_object_set_new(object, "kernel", kernel_json(port));
 	json_object_set_new(object, "drops", drops_json(sum->drop));
 	json_object_set_new(object, "rates", rates_json(&r, NULL));
@@ -163,8 +189,7 @@ static void lists_fill(const struct snapshot *before, const struct snapshot *aft
 		json_array_append_new(ports, port_json(rates_find_port(before, &after->ports[i]),
 						       &after->ports[i], interval));
 	for (uint32_t i = 0; i < after->path_count; i++)
-		json_array_append_new(paths, path_json(rates_find_path(before, &after->paths[i]),
-						       &after->paths[i], interval));
+		json_array_append_new(paths, path_json(before, after, &after->paths[i]));
 	for (uint32_t i = 0; i < after->header.workers; i++)
 		json_array_append_new(
 			workers, worker_json(&before->workers[i], &after->workers[i], i, interval));
@@ -190,6 +215,7 @@ json_t *top_json(const struct snapshot *before, const struct snapshot *after)
 		in += rates_balance(&after->paths[i].in);
 	}
 	json_object_set_new(object, "ports", ports);
+	json_object_set_new(object, "links", top_links_json(before, after));
 	json_object_set_new(object, "paths", paths);
 	json_object_set_new(object, "balance",
 			    json_pack("{s:I,s:I}", "out", (json_int_t)out, "in", (json_int_t)in));

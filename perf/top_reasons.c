@@ -65,6 +65,9 @@ static void port_losses_add(struct pane *pane, const struct snapshot_port *old,
 		 is->tx_errors},
 		{is->name, "kernel_dropped", "tunnel packets that found no AF_XDP socket",
 		 was->kernel_dropped, is->kernel_dropped},
+		{is->name, "kernel_blocked",
+		 "of paths with when_down block that nothing carries now: kept from leaving in clear",
+		 was->kernel_blocked, is->kernel_blocked},
 	};
 
 	drops_add(pane, is->name, old ? old->sum.drop : NULL, port->sum.drop);
@@ -91,6 +94,27 @@ static void kernel_add(struct pane *pane, const struct snapshot_port *old,
 	}
 }
 
+static void path_drops_add(struct pane *pane, const struct snapshot *before,
+			   const struct snapshot_path *path)
+{
+	const struct snapshot_path *old = rates_find_path(before, path);
+	char where[CW_NAME_BYTES + 8];
+
+	snprintf(where, sizeof(where), "%s out", path->facts.name);
+	drops_add(pane, where, old ? old->out.drop : NULL, path->out.drop);
+	snprintf(where, sizeof(where), "%s in", path->facts.name);
+	drops_add(pane, where, old ? old->in.drop : NULL, path->in.drop);
+}
+
+void top_path_reasons(struct page *page, const struct snapshot *before,
+		      const struct snapshot *after, const struct snapshot_path *path)
+{
+	uint64_t interval = before ? after->taken_ns - before->taken_ns : 0;
+	struct pane drops = {page, "DROPPED AT", interval, 0};
+
+	path_drops_add(&drops, before, path);
+}
+
 void top_page_reasons(struct page *page, const struct snapshot *before,
 		      const struct snapshot *after)
 {
@@ -101,16 +125,8 @@ void top_page_reasons(struct page *page, const struct snapshot *before,
 	for (uint32_t i = 0; i < after->port_count; i++)
 		port_losses_add(&drops, rates_find_port(before, &after->ports[i]),
 				&after->ports[i]);
-	for (uint32_t i = 0; i < after->path_count; i++) {
-		const struct snapshot_path *path = &after->paths[i];
-		const struct snapshot_path *old = rates_find_path(before, path);
-		char where[CW_NAME_BYTES + 8];
-
-		snprintf(where, sizeof(where), "%s out", path->facts.name);
-		drops_add(&drops, where, old ? old->out.drop : NULL, path->out.drop);
-		snprintf(where, sizeof(where), "%s in", path->facts.name);
-		drops_add(&drops, where, old ? old->in.drop : NULL, path->in.drop);
-	}
+	for (uint32_t i = 0; i < after->path_count; i++)
+		path_drops_add(&drops, before, &after->paths[i]);
 	for (uint32_t i = 0; i < after->port_count; i++)
 		kernel_add(&kernel, rates_find_port(before, &after->ports[i]), &after->ports[i]);
 }

@@ -60,6 +60,7 @@ program() {
 	causewayctl) path=control/ctl/causewayctl ;;
 	causeway-perf) path=perf/causeway-perf ;;
 	causeway-wan) path=tests/wan/causeway-wan ;;
+	causeway-roce) path=tests/roce/causeway-roce ;;
 	esac
 	printf '%s/%s\n' "$LAB_BUILD" "$path"
 }

@@ -1,9 +1,11 @@
-# demo: what a path changes for a job that shares a full line. Sourced by configs/lab/lab.
+# demo: what a path changes for a job, on a line that loses packets and on one that others fill. Sourced by
+# configs/lab/lab.
 
-readonly DEMO_LINE=200M DEMO_DELAY_MS=5 DEMO_FLOOD=220M DEMO_PATH=100M
+readonly DEMO_LINE=200M DEMO_DELAY_MS=5 DEMO_LOSS=1% DEMO_FLOOD=220M DEMO_PATH=160M
 readonly DEMO_PORT=5201        # in the range that the path claims
 readonly DEMO_FLOOD_PORT=6001  # not claimed: stays with the kernel
-readonly DEMO_SECONDS=6
+readonly DEMO_RDMA_RATE=120M DEMO_RDMA_SECONDS=3
+readonly DEMO_SECONDS=4
 
 heading() {
 	say ""
@@ -19,8 +21,47 @@ demo_listens() {
 	inside cw-host-b ss -H -l -t -n "sport = :$1" | grep -q .
 }
 
+# ---- a line that loses packets ----
+
+demo_tcp() { # CONGESTION-CONTROL: prints {"bps", "retransmits"}
+	local result
+
+	result=$(inside cw-host-a timeout 40 iperf3 -c 10.102.0.10 -p "$DEMO_PORT" -t "$DEMO_SECONDS" -C "$1" --json) ||
+		die "iperf3 failed: $(jq -r '.error // "no connection"' <<<"$result" 2>/dev/null)"
+	jq -c '{bps: (.end.sum_received.bits_per_second | floor), retransmits: .end.sum_sent.retransmits}' <<<"$result"
+}
+
+demo_rdma_listens() {
+	grep -q waiting "$LAB_STATE/log/rdma"
+}
+
+# prints {"bps", "resent", "naks", "timeouts"}; resent counts packets, as a share of all in "resent_share"
+demo_rdma() {
+	local result
+
+	process_start rdma cw-host-b "$(program causeway-roce)" receive --bind 10.102.0.10
+	wait_for 5 "the RDMA endpoint waited" demo_rdma_listens || process_failed rdma
+	result=$(inside cw-host-a timeout 30 "$(program causeway-roce)" send --json --seconds "$DEMO_RDMA_SECONDS" \
+		--rate "$DEMO_RDMA_RATE" 10.102.0.10) || true
+	process_stop rdma
+	rm -f "$LAB_STATE/log/rdma"
+	jq -c '{bps: (.goodput_bps | floor), resent: .resent, naks: .naks, timeouts: .timeouts,
+		resent_share: (if .packets > 0 then .resent / .packets else 0 end)}' <<<"$result" ||
+		die "the RDMA endpoint failed"
+}
+
+demo_transfers() { # prints {"cubic": .., "bbr": .., "rdma": ..}
+	jq -n -c --argjson cubic "$(demo_tcp cubic)" --argjson bbr "$(demo_tcp bbr)" --argjson rdma "$(demo_rdma)" \
+		'{cubic: $cubic, bbr: $bbr, rdma: $rdma}'
+}
+
+demo_has_bbr() {
+	grep -q -w bbr /proc/sys/net/ipv4/tcp_available_congestion_control
+}
+
+# ---- a line that others fill ----
+
 demo_flood_start() {
-	demo_serve "$DEMO_FLOOD_PORT"
 	process_start flood cw-host-a iperf3 -u -c 10.102.0.10 -p "$DEMO_FLOOD_PORT" -b "$DEMO_FLOOD" -l 1400 -t 100
 	sleep 1.5 # until it has filled the line's queue
 	! process_is_gone flood || process_failed flood
@@ -30,14 +71,12 @@ demo_flood_start() {
 demo_measure() {
 	local throughput ping
 
-	throughput=$(inside cw-host-a timeout 40 iperf3 -c 10.102.0.10 -p "$DEMO_PORT" -t "$DEMO_SECONDS" -C cubic --json) ||
-		die "iperf3 failed: $(jq -r '.error // "no connection"' <<<"$throughput" 2>/dev/null)"
-	ping=$(inside cw-host-a ping -q -n -i 0.1 -c 30 -W 1 10.102.0.10) || true
+	throughput=$(demo_tcp cubic)
+	ping=$(inside cw-host-a ping -q -n -i 0.1 -c 20 -W 1 10.102.0.10) || true
 	jq -c --arg ping "$ping" '
 		($ping | capture("(?<sent>[0-9]+) packets transmitted, (?<got>[0-9]+) received")) as $count |
 		(try ($ping | capture("= [0-9.]+/(?<avg>[0-9.]+)/(?<max>[0-9.]+)/")) catch {avg: null, max: null}) as $time |
-		{bps: (.end.sum_received.bits_per_second | floor), retransmits: .end.sum_sent.retransmits,
-		ping_ms: ($time.avg // null | if . then tonumber else null end),
+		. + {ping_ms: ($time.avg // null | if . then tonumber else null end),
 		ping_max_ms: ($time.max // null | if . then tonumber else null end),
 		ping_lost: (($count.sent | tonumber) - ($count.got | tonumber))}' <<<"$throughput"
 }
@@ -48,29 +87,57 @@ demo_tunnel_packets() {
 	ctl -o json path show job1 | jq '[.status.gateways[].counters.in.tx_packets // 0] | add'
 }
 
-demo_result() { # BEFORE AFTER TUNNEL-PACKETS STATE ACTIVATION-MS
-	jq -n -c --argjson before "$1" --argjson after "$2" --argjson packets "$3" --arg state "$4" --argjson ms "$5" \
-		'{before: $before, after: ($after + {tunnel_packets: $packets}), path_state: $state, activation_ms: $ms}'
+# ---- what it says ----
+
+demo_rows() { # TITLE COLUMN...; rows of "label|cell|cell.." on standard input
+	local cells cell
+
+	printf '\n  %-24s' "$1"
+	shift
+	for cell; do
+		printf ' %15s' "$cell"
+	done
+	printf '\n  %-24s' "------------------------"
+	for cell; do
+		printf ' %15s' "---------------"
+	done
+	printf '\n'
+	while IFS='|' read -r -a cells; do
+		printf '  %-24s' "${cells[0]}"
+		for cell in "${cells[@]:1}"; do
+			printf ' %15s' "$cell"
+		done
+		printf '\n'
+	done
 }
 
-demo_row() { # LABEL JQ-BEFORE-AND-AFTER RESULT
-	local before after
-
-	before=$(jq -r ".before | $2" <<<"$3")
-	after=$(jq -r ".after | $2" <<<"$3")
-	printf '  %-34s %14s %14s\n' "$1" "$before" "$after"
+demo_loss_table() {
+	demo_rows "1 packet in 100 is lost" "plain WAN" "with a path" "path, no loss" < <(jq -r '
+		def mbps: "\(. / 1e5 | round / 10) Mb/s";
+		def share: "\(. * 1000 | round / 10) %";
+		.loss as $l | [$l.plain, $l.path, $l.path_no_loss] as $c |
+		"TCP (cubic)|\($c | map(.cubic.bps | mbps) | join("|"))",
+		"TCP (bbr)|\($c | map(.bbr.bps | mbps) | join("|"))",
+		"RDMA (RoCEv2)|\($c | map(.rdma.bps | mbps) | join("|"))",
+		"RDMA packets sent again|\($c | map(.rdma.resent_share | share) | join("|"))"' <<<"$1")
+	jq -r '.loss | "
+  Plain, cubic takes each loss for congestion and slows down; RDMA sends everything again from the
+  lost packet on. bbr looks at rate and delay instead. The path repairs losses by itself, one round trip
+  later and in order, so the hosts see none: cubic keeps \(100 * .path.cubic.bps / .path_no_loss.cubic.bps | round) % of what the path carries without any
+  loss, bbr \(100 * .path.bbr.bps / .path_no_loss.bbr.bps | round) %, RDMA \(100 * .path.rdma.bps / .path_no_loss.rdma.bps | round) %."' <<<"$1"
 }
 
-demo_table() {
-	printf '\n  %-34s %14s %14s\n' "the job, while others fill the line" "best effort" "with a path"
-	printf '  %-34s %14s %14s\n' "----------------------------------" "-----------" "-----------"
-	demo_row "TCP throughput" '"\(.bps / 1e4 | round / 100) Mb/s"' "$1"
-	demo_row "TCP retransmits" '.retransmits' "$1"
-	demo_row "ping, average" 'if .ping_ms then "\(.ping_ms) ms" else "no answer" end' "$1"
-	demo_row "ping, worst" 'if .ping_max_ms then "\(.ping_max_ms) ms" else "no answer" end' "$1"
-	demo_row "pings lost, of 30" '.ping_lost' "$1"
-	demo_row "packets through the tunnel" '.tunnel_packets // 0' "$1"
-	jq -r '"\n  The path is \(.path_state); from the request until both ends had proved it: \(.activation_ms) ms."' <<<"$1"
+demo_flood_table() {
+	demo_rows "others fill the line" "plain WAN" "with a path" < <(jq -r '
+		def ms: if . then "\(.) ms" else "no answer" end;
+		[.before, .after] as $c |
+		"TCP (cubic)|\($c | map(.bps / 1e5 | "\(round / 10) Mb/s") | join("|"))",
+		"ping, average|\($c | map(.ping_ms | ms) | join("|"))",
+		"ping, worst|\($c | map(.ping_max_ms | ms) | join("|"))",
+		"pings lost, of 20|\($c | map(.ping_lost) | join("|"))"' <<<"$1")
+	jq -r '"
+  Plain, the job waits in the same full queue as everybody else. The path has \(.rate) guaranteed, and its
+  packets bear the DSCP of their class, which the carrier serves first."' <<<"$1"
 }
 
 # What an operator sees at gateway gw-a in the middle of the job's transfer.
@@ -84,34 +151,65 @@ demo_clean() {
 	lab_take_down
 }
 
-demo_run() {
-	local before after packets_before packets started activation state result
+# ---- the order of it all ----
 
+demo_plain() { # sets DEMO_PLAIN, DEMO_BEFORE
 	heading "1. Two sites, a WAN of ${DEMO_LINE}b/s and $DEMO_DELAY_MS ms each way (emulated)"
 	lab_up --rate "$DEMO_LINE" --delay "$DEMO_DELAY_MS"
-	heading "2. Best-effort traffic of ${DEMO_FLOOD}b/s fills the line; beside it a job's TCP and ping, no path yet"
 	demo_serve "$DEMO_PORT"
+	demo_serve "$DEMO_FLOOD_PORT"
+	heading "2. No path yet: a job's transfers while the WAN loses $DEMO_LOSS of all packets"
+	wan_send set loss "$DEMO_LOSS" >/dev/null
+	DEMO_PLAIN=$(demo_transfers)
+	wan_send set loss 0 >/dev/null
+	heading "3. Nothing is lost now, but best-effort traffic of ${DEMO_FLOOD}b/s fills the line beside the job"
 	demo_flood_start
-	before=$(demo_measure)
-	heading "3. The scheduler asks for a path with ${DEMO_PATH}b/s guaranteed: causewayctl path create job1 --wait"
+	DEMO_BEFORE=$(demo_measure)
+	process_stop flood
+}
+
+demo_request() { # sets DEMO_ACTIVATION_MS
+	local started
+
+	heading "4. The scheduler asks for a path with ${DEMO_PATH}b/s guaranteed: causewayctl path create job1 --wait"
 	started=$(date +%s%3N)
 	path_create job1 "$DEMO_PATH" "" lossless
-	activation=$(($(date +%s%3N) - started))
+	DEMO_ACTIVATION_MS=$(($(date +%s%3N) - started))
 	[[ -n $LAB_QUIET ]] || ctl path show job1 >&2
-	heading "4. The same traffic again, in the tunnel; the best-effort load goes on"
-	packets_before=$(demo_tunnel_packets)
+}
+
+demo_path() { # sets DEMO_LOSSLESS, DEMO_LOSSY, DEMO_AFTER
+	heading "5. The same transfers through the path: without loss, then with $DEMO_LOSS, then beside the best-effort traffic"
+	DEMO_LOSSLESS=$(demo_transfers)
+	wan_send set loss "$DEMO_LOSS" >/dev/null
 	demo_watch &
-	after=$(demo_measure)
+	DEMO_LOSSY=$(demo_transfers)
 	wait $!
-	packets=$(($(demo_tunnel_packets) - packets_before))
+	wan_send set loss 0 >/dev/null
+	demo_flood_start
+	DEMO_AFTER=$(demo_measure)
+	process_stop flood
+}
+
+demo_run() {
+	local packets state
+
+	demo_has_bbr || modprobe -q tcp_bbr 2>/dev/null || true
+	demo_plain
+	demo_request
+	demo_path
+	packets=$(demo_tunnel_packets)
 	state=$(ctl -o json path show job1 | jq -r .status.state)
 	if [[ -z $LAB_QUIET ]]; then
-		heading "5. causeway-perf top --once, at gateway gw-a while that TCP ran"
+		heading "6. causeway-perf top --once, at gateway gw-a while TCP (cubic) ran through the path with loss"
 		cat "$LAB_STATE/top" >&2
-		heading "6. What the path changed"
+		heading "7. What the path changed"
 	fi
-	result=$(demo_result "$before" "$after" "$packets" "$state" "$activation")
-	DEMO_RESULT=$result
+	DEMO_RESULT=$(jq -n -c --arg rate "${DEMO_PATH%M} Mb/s" --argjson before "$DEMO_BEFORE" --argjson after "$DEMO_AFTER" \
+		--argjson packets "$packets" --arg state "$state" --argjson ms "$DEMO_ACTIVATION_MS" \
+		--argjson plain "$DEMO_PLAIN" --argjson lossy "$DEMO_LOSSY" --argjson lossless "$DEMO_LOSSLESS" \
+		'{rate: $rate, loss: {share: 0.01, plain: $plain, path: $lossy, path_no_loss: $lossless},
+		before: $before, after: ($after + {tunnel_packets: $packets}), path_state: $state, activation_ms: $ms}')
 }
 
 lab_demo() {
@@ -129,8 +227,10 @@ lab_demo() {
 	demo_clean
 	if [[ -n $json ]]; then
 		printf '%s\n' "$DEMO_RESULT"
-	else
-		demo_table "$DEMO_RESULT"
-		printf '\n  Nothing is left behind. To look around: configs/lab/lab up, then configs/lab/lab --help\n'
+		return
 	fi
+	demo_loss_table "$DEMO_RESULT"
+	demo_flood_table "$DEMO_RESULT"
+	jq -r '"\n  The path is \(.path_state); from the request until both ends had proved it: \(.activation_ms) ms."' <<<"$DEMO_RESULT"
+	printf '  Nothing is left behind. To look around: configs/lab/lab up, then configs/lab/lab --help\n'
 }

@@ -1,6 +1,6 @@
 # up, down and the build. Sourced by configs/lab/lab.
 
-readonly LAB_PROGRAMS=(causeway-gateway causeway-control causewayctl causeway-perf causeway-wan)
+readonly LAB_PROGRAMS=(causeway-gateway causeway-control causewayctl causeway-perf causeway-wan causeway-roce)
 
 settings_default() {
 	LAB_PORT=xdp LAB_DELAY='' LAB_LOSS='' LAB_RATE='' LAB_LAN_MTU='' LAB_WAN_MTU=''
@@ -39,7 +39,8 @@ settings_check() {
 	local mtu
 
 	[[ $LAB_PORT =~ ^(xdp|packet|ethdev)$ ]] || usage_error "--port is xdp, packet or ethdev, not $LAB_PORT"
-	[[ $LAB_WAN =~ ^(emulator|open)$ ]] || usage_error "--wan is emulator or open, not $LAB_WAN"
+	[[ $LAB_WAN =~ ^(emulator|cable|open)$ ]] || usage_error "--wan is emulator, cable or open, not $LAB_WAN"
+	[[ $LAB_WAN != cable || $LAB_PORT != ethdev ]] || usage_error "--wan cable is for --port xdp and packet"
 	[[ $LAB_FAMILY =~ ^(ipv4|ipv6)$ ]] || usage_error "--family is ipv4 or ipv6, not $LAB_FAMILY"
 	[[ -z $LAB_DELAY || $LAB_DELAY =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--delay is a number of ms, not $LAB_DELAY"
 	[[ -z $LAB_LOSS || $LAB_LOSS =~ ^(0(\.[0-9]+)?|1|[0-9.]+%)$ ]] || usage_error "--loss is 0 to 1, or a percentage, not $LAB_LOSS"
@@ -68,7 +69,8 @@ settings_write() {
 # A person sees ninja's one line of progress; a log file gets what matters.
 build() {
 	local log=$LAB_BUILD.log targets=(dataplane/causeway-gateway control/causeway-control
-		control/ctl/causewayctl perf/causeway-perf tests/wan/causeway-wan)
+		control/ctl/causewayctl perf/causeway-perf tests/wan/causeway-wan
+		tests/roce/causeway-roce)
 
 	say "lab: building in $LAB_BUILD (a minute or so, once)"
 	if [[ ! -e $LAB_BUILD/build.ninja ]] && ! meson setup "$LAB_BUILD" "$LAB_ROOT" >"$log" 2>&1; then
@@ -108,6 +110,7 @@ network_up() {
 	namespaces_add
 	management_add
 	[[ $LAB_PORT != ethdev || -n $LAB_BARE ]] || return 0
+	[[ $LAB_WAN != cable ]] || cable "$LAB_WAN_MTU" cw-gw-a wan0 cw-gw-b wan0
 	for site in a b; do
 		cables_add "$site" "$LAB_LAN_MTU" "$LAB_WAN_MTU"
 		host_configure "$site"
@@ -126,8 +129,8 @@ services_up() {
 	for site in a b; do
 		gateway_start "gw-$site"
 	done
-	[[ $LAB_WAN == open ]] || wan_start
-	wait_for 20 "both gateways were connected to control" gateways_connected || process_failed gw-a gw-b control
+	[[ $LAB_WAN != emulator ]] || wan_start
+	wait_for 20 "both gateways were connected to control" gateways_connected gw-a gw-b || process_failed gw-a gw-b control
 }
 
 up_failed() {
@@ -146,7 +149,7 @@ lab_up() {
 	network_up
 	if [[ -n $LAB_BARE ]]; then
 		settings_write
-		[[ $LAB_WAN == open ]] || wan_start
+		[[ $LAB_WAN != emulator ]] || wan_start
 	else
 		services_up
 	fi

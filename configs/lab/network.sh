@@ -92,7 +92,7 @@ management_add() {
 # cables_add SITE LAN-MTU WAN-MTU: veth cables of one site (modes xdp and packet).
 cables_add() {
 	cable "$2" "cw-host-$1" eth0 "cw-gw-$1" lan0
-	cable "$3" "cw-gw-$1" wan0 cw-wan "wan-$1"
+	[[ $LAB_WAN == cable ]] || cable "$3" "cw-gw-$1" wan0 cw-wan "wan-$1"
 }
 
 host_configure() {

@@ -1,13 +1,17 @@
 # Paths and commands at a place. Sourced by configs/lab/lab.
 
 lab_path() {
-	local name='' rate=100M all='' class=lossless
+	local name='' rate=100M all='' class=lossless when_down=block
 
 	while (($#)); do
 		case $1 in
-		--rate | --class)
+		--rate | --class | --when-down)
 			(($# > 1)) || usage_error "$1 needs a value"
-			[[ $1 == --rate ]] && rate=$2 || class=$2
+			case $1 in
+			--rate) rate=$2 ;;
+			--class) class=$2 ;;
+			*) when_down=$2 ;;
+			esac
 			shift
 			;;
 		--all-ports) all=yes ;;
@@ -21,18 +25,18 @@ lab_path() {
 	done
 	[[ $name =~ ^[a-z0-9][a-z0-9-]{0,62}$ ]] || usage_error "path needs a name of a-z, 0-9 and -"
 	need_up
-	path_create "$name" "$rate" "$all" "$class"
+	path_create "$name" "$rate" "$all" "$class" "$when_down"
 	say "lab: path $name is active"
 }
 
-# path_create NAME RATE ALL-PORTS CLASS: the request that a scheduler would send; it waits until both
+# path_create NAME RATE ALL-PORTS CLASS [WHEN-DOWN]: the request that a scheduler would send; it waits until both
 # ends have proved the path.
 path_create() {
 	local answer state match=(--match tcp:5000-5999 --match udp:5000-5999 --match rocev2 --match icmp-echo)
 
 	[[ -z $3 ]] || match=()
 	answer=$(ctl -o json --timeout 20s path create "$1" --from a --to b --rate "$2" --class "$4" \
-		"${match[@]}" --wait 2>>"$LAB_STATE/log/path") || {
+		--when-down "${5:-block}" "${match[@]}" --wait 2>>"$LAB_STATE/log/path") || {
 		die "control did not give path $1: $(jq -r '.detail // .error.detail // .' <<<"$answer" 2>/dev/null)"
 	}
 	state=$(jq -r .status.state <<<"$answer")

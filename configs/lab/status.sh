@@ -26,27 +26,42 @@ machine_lost() {
 	local name
 
 	for name in "${LAB_NAMESPACES[@]}"; do
-		ip -n "$name" -j -s link 2>/dev/null | jq -c --arg name "$name" '[.[] | select(.ifname != "lo") |
-			select(.stats64.tx.dropped > 0) | {("\($name)/\(.ifname)"): .stats64.tx.dropped}] | add // {}'
+		printf '{"name": "%s", "links": %s}\n' "$name" "$(ip -n "$name" -j -s link 2>/dev/null || echo '[]')"
 	done | jq -c -s --argjson backlog $(($(backlog_dropped) - $(cat "$LAB_STATE/backlog"))) \
-		'{backlog: $backlog, interfaces: add}'
+		'{backlog: $backlog, interfaces: ([.[] | .name as $name | .links[] | select(.ifname != "lo") |
+			select(.stats64.tx.dropped > 0) | {("\($name)/\(.ifname)"): .stats64.tx.dropped}] | add // {})}'
+}
+
+# lost_json LINE-STATISTICS: {"line": N, "backlog": N, "interfaces": {..}}
+lost_json() {
+	machine_lost | jq -c --argjson line "${1:-null}" \
+		'. + {line: (if $line then $line.a_to_b.lab_lost + $line.b_to_a.lab_lost else 0 end)}'
+}
+
+# One number, quickly.
+lab_lost() {
+	(($# == 0)) || usage_error "lost takes no arguments"
+	need_root
+	need_up
+	lost_json "$(wan_send stats 2>/dev/null || echo null)" | jq '.line + .backlog + (.interfaces | add // 0)'
 }
 
 status_json() {
-	local name pids='{}' pid paths=null
+	local name pids='{}' pid paths=null line
 
 	for name in control gw-a gw-b wan; do
 		pid=$(process_pid "$name") || pid=null
 		pids=$(jq -c --arg name "$name" --argjson pid "$pid" '.[$name] = $pid' <<<"$pids")
 	done
+	line=$(wan_send stats 2>/dev/null) || line=null
 	paths=$(ctl -o json get paths 2>/dev/null | jq -c .items 2>/dev/null) || paths=null
 	jq -n --arg port "$LAB_PORT" --arg family "$LAB_FAMILY" --arg wan "$LAB_WAN" --arg pages "$LAB_PAGES" \
 		--argjson lan_mtu "$LAB_LAN_MTU" --argjson wan_mtu "$LAB_WAN_MTU" --argjson pids "$pids" \
 		--argjson paths "${paths:-null}" --argjson a "$(gateway_counters gw-a)" \
-		--argjson b "$(gateway_counters gw-b)" --argjson lost "$(machine_lost)" --argjson line "$(wan_send stats 2>/dev/null || echo null)" \
+		--argjson b "$(gateway_counters gw-b)" --argjson lost "$(lost_json "$line")" --argjson line "$line" \
 		'{up: true, port: $port, family: $family, wan: $wan, huge_pages: $pages, lan_mtu: $lan_mtu,
 		wan_mtu: $wan_mtu, pids: $pids, paths: $paths, gateways: {"gw-a": $a, "gw-b": $b}, line: $line,
-		lab_lost: ($lost + {line: (if $line then $line.a_to_b.lab_lost + $line.b_to_a.lab_lost else 0 end)})}'
+		lab_lost: $lost}'
 }
 
 status_text() {

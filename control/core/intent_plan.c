@@ -63,6 +63,7 @@ static void fill_peer(const struct gateway_traits *peer, struct intent_path *out
 	out->peer_udp_port = peer->udp_port ? peer->udp_port : TRAITS_UDP_PORT_DEFAULT;
 	out->peer_lanes = peer->lanes ? peer->lanes : TRAITS_LANES_DEFAULT;
 	out->far_lan_mtu = peer->lan_mtu ? peer->lan_mtu : TRAITS_LAN_MTU_DEFAULT;
+	memcpy(out->peer_certificate, peer->certificate, sizeof(out->peer_certificate));
 }
 
 static void fill_selectors(const struct path_context *context, enum model_end end,
@@ -91,9 +92,13 @@ int intent_plan_path(const struct path_context *context, enum model_end end, enu
 	out->phase = stage_phase(stage);
 	out->class = path->class;
 	out->dscp = path_class(path)->dscp;
+	out->when_down = path->when_down;
 	out->link_id = context->link->id;
+	out->link_rtt_ns = context->link->rtt_ns;
+	out->link_bps = context->link->capacity_bps;
 	out->rate_bps = path->rate_bps[end];
 	out->max_bps = path->max_bps[end];
+	out->peer_max_bps = path->max_bps[!end];
 	fill_peer(&context->traits[!end], out);
 	fill_selectors(context, end, out);
 	return fill_addresses(context, end, out);
@@ -116,6 +121,10 @@ int intent_plan_digest(const struct path_context *context, uint64_t *digest)
 		intent.generation = 0;
 		intent.rate_bps = 0;
 		intent.max_bps = 0;
+		intent.peer_max_bps = 0;
+		intent.when_down = 0;
+		intent.link_rtt_ns = 0;
+		intent.link_bps = 0;
 		/* The struct was zeroed before it was filled: padding cannot differ. */
 		hash = fnv1a_64(hash, &intent, sizeof(intent));
 	}

@@ -7,11 +7,15 @@
 #include "control/core/model.h"
 #include "control/core/path_state.h"
 
+/* INTENT_CERTIFICATE_BYTES, and so many more that the struct has no padding: it is compared. */
+#define TRAITS_CERTIFICATE_BYTES 68
+
 /* What a gateway said about itself; zero where it has not reported yet. */
 struct gateway_traits {
 	uint16_t udp_port;
 	uint16_t lanes;
 	uint32_t lan_mtu;
+	char certificate[TRAITS_CERTIFICATE_BYTES]; /* SHA-256 in hex; empty: not reported */
 };
 
 #define TRAITS_UDP_PORT_DEFAULT 47700
@@ -43,6 +47,6 @@ int intent_plan_path(const struct path_context *context, enum model_end end, enu
 		     struct intent_path *out);
 /*
  * A digest of everything that needs a new proof when it changes: selectors, class, link and
- * addresses, not rates nor what gateways report. Same errors.
+ * addresses, not rates, when_down nor what gateways report. Same errors.
  */
 int intent_plan_digest(const struct path_context *context, uint64_t *digest);

@@ -92,6 +92,25 @@ const struct class_info *model_class_find(const char *name)
 	return NULL;
 }
 
+static const char *const when_down_names[WHEN_DOWN_COUNT] = {
+	[WHEN_DOWN_BLOCK] = "block",
+	[WHEN_DOWN_BEST_EFFORT] = "best_effort",
+};
+
+const char *model_when_down_name(uint8_t when_down)
+{
+	return when_down_names[when_down];
+}
+
+uint8_t model_when_down_find(const char *name)
+{
+	uint8_t i = 0;
+
+	while (i < WHEN_DOWN_COUNT && strcmp(when_down_names[i], name) != 0)
+		i++;
+	return i;
+}
+
 const struct gateway_port *gateway_port_find(const struct gateway *gateway, const char *name)
 {
 	for (uint8_t i = 0; i < gateway->port_count; i++) {

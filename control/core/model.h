@@ -60,6 +60,7 @@ struct link_end {
 struct link {
 	struct link_end ends[2];
 	uint64_t capacity_bps; /* in each direction */
+	uint64_t rtt_ns;       /* as the operator knows it */
 	uint8_t family;	       /* enum link_family */
 	bool is_down;	       /* by the operator: takes no new path */
 	uint8_t id;	       /* control's number for it, 1..255; 0: none yet */
@@ -89,6 +90,7 @@ struct path {
 	uint64_t rate_bps[2]; /* guaranteed, leaving end A and end Z */
 	uint64_t max_bps[2];
 	uint8_t class;
+	uint8_t when_down; /* enum intent_when_down */
 	struct path_assignment assigned;
 };
 
@@ -131,6 +133,10 @@ enum model_kind model_kind_find_plural(const char *plural);
 /* Built-in classes; NULL behind the last one or for an unknown name. */
 const struct class_info *model_class_at(uint32_t index);
 const struct class_info *model_class_find(const char *name);
+
+/* "block", "best_effort"; WHEN_DOWN_COUNT for an unknown name. */
+const char *model_when_down_name(uint8_t when_down);
+uint8_t model_when_down_find(const char *name);
 
 const struct gateway_port *gateway_port_find(const struct gateway *gateway, const char *name);
 /* The port's first address of the family (FAMILY_ANY: IPv4 first), or NULL. */

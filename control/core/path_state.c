@@ -17,6 +17,7 @@ static const struct {
 } causes[CAUSE_COUNT] = {
 	[CAUSE_CREATED] = {"created", false},
 	[CAUSE_NOT_CONNECTED] = {"sends no reports", true},
+	[CAUSE_NO_CERTIFICATE] = {"has not reported its certificate", true},
 	[CAUSE_NOT_RECEIVING] = {"has not applied the path yet", true},
 	[CAUSE_NOT_PROVED] = {"gets no probe of the path back", true},
 	[CAUSE_NOT_CLAIMING] = {"does not claim traffic yet", true},
@@ -44,6 +45,7 @@ static const uint32_t state_table[PATH_STATE_COUNT] = {
 };
 
 static const uint32_t stage_table[STAGE_COUNT] = {
+	[STAGE_WAIT] = BIT(STAGE_RECEIVE) | BIT(STAGE_REMOVE),
 	[STAGE_RECEIVE] = BIT(STAGE_CLAIM) | BIT(STAGE_DRAIN),
 	[STAGE_CLAIM] = BIT(STAGE_RECEIVE) | BIT(STAGE_DRAIN),
 	[STAGE_DRAIN] = BIT(STAGE_REMOVE),
@@ -89,7 +91,7 @@ bool path_state_may_follow(enum path_state from, enum path_state to)
 void path_machine_init(struct path_machine *machine, uint32_t proof_generation)
 {
 	*machine = (struct path_machine){
-		.stage = STAGE_RECEIVE,
+		.stage = STAGE_WAIT,
 		.state = PATH_PENDING,
 		.cause = CAUSE_CREATED,
 		.proof_generation = proof_generation,
@@ -171,6 +173,12 @@ static bool nobody_holds(const struct path_facts *facts)
 static bool stage_poll(struct path_machine *machine, const struct path_facts *facts)
 {
 	switch (machine->stage) {
+	case STAGE_WAIT:
+		machine->proof_generation = facts->proof_generation;
+		if (facts->ends[0].has_certificate && facts->ends[1].has_certificate)
+			return stage_set(machine, STAGE_RECEIVE);
+		/* Nobody was told of it, so there is nothing to drain. */
+		return facts->is_deleting && stage_set(machine, STAGE_REMOVE);
 	case STAGE_RECEIVE:
 	case STAGE_CLAIM:
 		if (facts->is_deleting)
@@ -197,6 +205,8 @@ static enum path_cause end_cause(const struct path_facts *facts, int end)
 
 	if (!fact->is_fresh)
 		return CAUSE_NOT_CONNECTED;
+	if (!fact->has_certificate)
+		return CAUSE_NO_CERTIFICATE;
 	if (!end_counts(facts, end))
 		return CAUSE_NOT_RECEIVING;
 	if (fact->has_error)
@@ -211,9 +221,9 @@ static enum path_cause end_cause(const struct path_facts *facts, int end)
 /* The end that is worst off: silence before errors before what only takes time. */
 static struct verdict ends_verdict(const struct path_facts *facts)
 {
-	static const enum path_cause order[] = {CAUSE_NOT_CONNECTED, CAUSE_ERROR,
-						CAUSE_NOT_RECEIVING, CAUSE_NOT_PROVED,
-						CAUSE_NOT_CLAIMING};
+	static const enum path_cause order[] = {CAUSE_NOT_CONNECTED, CAUSE_NO_CERTIFICATE,
+						CAUSE_ERROR,	     CAUSE_NOT_RECEIVING,
+						CAUSE_NOT_PROVED,    CAUSE_NOT_CLAIMING};
 	enum path_cause found[2] = {end_cause(facts, 0), end_cause(facts, 1)};
 
 	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
@@ -244,7 +254,7 @@ static struct verdict state_verdict(const struct path_machine *machine,
 		verdict.state = PATH_DEGRADED;
 	else if (was_active)
 		verdict = (struct verdict){PATH_ACTIVATING, CAUSE_CHANGED, 0};
-	else if (verdict.cause == CAUSE_NOT_CONNECTED)
+	else if (verdict.cause == CAUSE_NOT_CONNECTED || machine->stage == STAGE_WAIT)
 		verdict.state = PATH_PENDING;
 	else
 		verdict.state = verdict.cause == CAUSE_ERROR ? PATH_FAILED : PATH_ACTIVATING;

@@ -5,6 +5,7 @@
  *
  * Pure and clockless: the caller says which facts are fresh. Owned by the control thread.
  *
+ *	stage RECEIVE => the certificates of both ends are known
  *	stage CLAIM  => both ends received and were proved for proof_generation or later
  *	stage REMOVE => every fresh end applied the deletion and claims no more
  *	state ACTIVE => both ends are fresh and claim
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 enum path_stage {
+	STAGE_WAIT,    /* in no intent yet: the ends cannot know each other's certificate */
 	STAGE_RECEIVE, /* both ends receive and probe */
 	STAGE_CLAIM,   /* and claim traffic */
 	STAGE_DRAIN,   /* both ends stop claiming, still receive */
@@ -37,13 +39,14 @@ enum path_state {
 /* Why the state is what it is. With ends: the end that is meant. */
 enum path_cause {
 	CAUSE_CREATED,
-	CAUSE_NOT_CONNECTED, /* end: no report yet, or silent for too long */
-	CAUSE_NOT_RECEIVING, /* end */
-	CAUSE_NOT_PROVED,    /* end: no probe has come through */
-	CAUSE_NOT_CLAIMING,  /* end */
-	CAUSE_ERROR,	     /* end: the gateway says why */
-	CAUSE_PROVED,	     /* both ends claim */
-	CAUSE_CHANGED,	     /* a new spec needs a new proof */
+	CAUSE_NOT_CONNECTED,  /* end: no report yet, or silent for too long */
+	CAUSE_NO_CERTIFICATE, /* end: its gateway has not reported one */
+	CAUSE_NOT_RECEIVING,  /* end */
+	CAUSE_NOT_PROVED,     /* end: no probe has come through */
+	CAUSE_NOT_CLAIMING,   /* end */
+	CAUSE_ERROR,	      /* end: the gateway says why */
+	CAUSE_PROVED,	      /* both ends claim */
+	CAUSE_CHANGED,	      /* a new spec needs a new proof */
 	CAUSE_DELETED,
 	CAUSE_REMOVED,
 	CAUSE_COUNT
@@ -54,7 +57,8 @@ struct path_end_facts {
 	bool is_reported; /* and it mentions this path */
 	bool is_current;  /* and it was made with the path's last change applied */
 	bool is_receiving, is_proved, is_claiming, has_error;
-	uint32_t generation; /* that the gateway speaks of */
+	bool has_certificate; /* known, fresh or not */
+	uint32_t generation;  /* that the gateway speaks of */
 };
 
 struct path_facts {

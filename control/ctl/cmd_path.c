@@ -97,6 +97,8 @@ static enum exit_code spec_fill(const struct ctl *ctl, json_t *spec)
 	json_object_set_new(spec, "z", end_parse(ctl_option(ctl, "to")));
 	if (ctl_option(ctl, "class"))
 		json_object_set_new(spec, "class", json_string(ctl_option(ctl, "class")));
+	if (ctl_option(ctl, "when-down"))
+		json_object_set_new(spec, "when_down", json_string(ctl_option(ctl, "when-down")));
 	code = set_rate(ctl, "rate", "rate_bps", spec);
 	if (!code && ctl_option(ctl, "max"))
 		code = set_rate(ctl, "max", "max_bps", spec);

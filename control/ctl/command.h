@@ -9,7 +9,7 @@
 
 #define COMMAND_ARGS_MAX    64
 #define COMMAND_VALUES_MAX  64
-#define COMMAND_OPTIONS_MAX 8
+#define COMMAND_OPTIONS_MAX 10
 
 enum exit_code {
 	EXIT_OK = 0,

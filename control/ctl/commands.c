@@ -58,6 +58,8 @@ const struct command commands[] = {
 				{"max", 0, "RATE", false, "shaped to (as guaranteed)"},
 				{"class", 0, "CLASS", false,
 				 "lossless, bulk or control (lossless)"},
+				{"when-down", 0, "WHAT", false,
+				 "block its traffic while no gateway carries it, or best_effort (block)"},
 				{"match", 0, "SPEC", true, "traffic to take, may repeat (any)"},
 				{"wait", 0, "[=STATE]", false,
 				 "until the state is reached (active)"},
@@ -86,7 +88,7 @@ const struct command commands[] = {
 		.args_min = 1,
 		.args_max = 1,
 		.options = {{"wait", 0, NULL, false, "until it is gone"}},
-		.summary = "release a path; its traffic goes back to the kernel",
+		.summary = "release a path; its traffic goes back to the kernel, in clear",
 		.run = run_path_rm,
 	},
 	{

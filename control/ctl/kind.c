@@ -31,6 +31,7 @@ static const struct field link_fields[] = {
 	{"CAPACITY", "spec.capacity_bps", FIELD_RATE},
 	{"FAMILY", "spec.family", FIELD_TEXT},
 	{"ADMIN", "spec.admin", FIELD_TEXT},
+	{"RATE NOW", "status.gateways", FIELD_LINK_RATES},
 	{NULL},
 };
 
@@ -50,6 +51,9 @@ static const struct field path_fields[] = {
 	{"MAX", "spec.max_bps", FIELD_RATE},
 	{"CLASS", "spec.class", FIELD_TEXT},
 	{"LINK", "status.link", FIELD_TEXT},
+	{"RTT", "status.transport.rtt_ns", FIELD_TIME},
+	{"LOSS", "status.transport.loss_share", FIELD_SHARE},
+	{"RESENT", "status.transport.resent", FIELD_COUNT},
 	{"REASON", "status.reason", FIELD_TEXT},
 	{NULL},
 };
@@ -132,6 +136,29 @@ static void list_text(const json_t *list, enum field_format format, char *text, 
 	}
 }
 
+/* What each end of a link paces it at: the same in one word, else both. */
+static void link_rates_text(const json_t *gateways, char *text, uint32_t size)
+{
+	char rates[2][UNITS_TEXT_BYTES];
+
+	for (size_t end = 0; end < 2; end++)
+		value_text(field_get(json_array_get(gateways, end), "rate_bps"), FIELD_RATE,
+			   rates[end], sizeof(rates[end]));
+	if (strcmp(rates[0], rates[1]) == 0)
+		snprintf(text, size, "%s", rates[0]);
+	else
+		snprintf(text, size, "%s / %s", rates[0][0] ? rates[0] : "-",
+			 rates[1][0] ? rates[1] : "-");
+}
+
+static void share_text(double share, char *text, uint32_t size)
+{
+	if (share > 0 && share < 0.0001)
+		snprintf(text, size, "<0.01%%");
+	else
+		snprintf(text, size, "%.2f%%", 100 * share);
+}
+
 static void both_ways_text(const json_t *value, enum field_format format, char *text, uint32_t size)
 {
 	char there[UNITS_TEXT_BYTES], back[UNITS_TEXT_BYTES];
@@ -141,7 +168,7 @@ static void both_ways_text(const json_t *value, enum field_format format, char *
 	if (strcmp(there, back) == 0)
 		snprintf(text, size, "%s", there);
 	else
-		snprintf(text, size, "%s / %s", there, back);
+		snprintf(text, size, "%s / %s", there[0] ? there : "-", back[0] ? back : "-");
 }
 
 static void value_text(const json_t *value, enum field_format format, char *text, uint32_t size)
@@ -149,6 +176,10 @@ static void value_text(const json_t *value, enum field_format format, char *text
 	text[0] = '\0';
 	if (format == FIELD_LINK_STATE)
 		snprintf(text, size, "%s", json_is_true(value) ? "up" : "down");
+	else if (format == FIELD_LINK_RATES)
+		link_rates_text(value, text, size);
+	else if (format == FIELD_SHARE && json_is_number(value))
+		share_text(json_number_value(value), text, size);
 	else if (json_is_string(value))
 		snprintf(text, size, "%s", json_string_value(value));
 	else if (json_is_integer(value) && json_integer_value(value) >= 0)

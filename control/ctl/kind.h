@@ -11,7 +11,9 @@ enum field_format {
 	FIELD_SIZE,
 	FIELD_COUNT,
 	FIELD_TIME,	  /* nanoseconds */
+	FIELD_SHARE,	  /* 0.012 as 1.20% */
 	FIELD_PORTS,	  /* [{name, addresses}] */
+	FIELD_LINK_RATES, /* [{rate_bps}] of both ends */
 	FIELD_LINK_STATE, /* connected: up or down */
 };
 

@@ -17,6 +17,20 @@ static const struct field gateway_fields[] = {
 	{NULL},
 };
 
+static const struct field transport_fields[] = {
+	{"GATEWAY", "name", FIELD_TEXT},
+	{"SENDS", "rates.out_bps", FIELD_RATE},
+	{"RTT", "transport.rtt_ns", FIELD_TIME},
+	{"LEAST", "transport.rtt_min_ns", FIELD_TIME},
+	{"LOSS", "rates.loss_share", FIELD_SHARE},
+	{"LOST", "transport.lost", FIELD_COUNT},
+	{"RESENT", "transport.resent", FIELD_COUNT},
+	{"UNACKED", "transport.retained_packets", FIELD_COUNT},
+	{"OF", "transport.retain_packets_max", FIELD_COUNT},
+	{"KEYS", "transport.keys_installed", FIELD_COUNT},
+	{NULL},
+};
+
 static const struct field history_fields[] = {
 	{"TIME", "time", FIELD_TEXT}, {"FROM", "from", FIELD_TEXT},   {"TO", "to", FIELD_TEXT},
 	{"REV", "rev", FIELD_TEXT},   {"CAUSE", "cause", FIELD_TEXT}, {NULL},
@@ -36,7 +50,7 @@ void path_print_line(const json_t *path, FILE *out)
 static void print_field(const json_t *path, const char *label, const char *field,
 			enum field_format format, FILE *out)
 {
-	char text[256];
+	char text[512];
 
 	field_text(path, field, format, text, sizeof(text));
 	if (text[0])
@@ -81,6 +95,22 @@ static void print_table(const json_t *path, const char *field, const struct fiel
 	field_table(fields, rows, out);
 }
 
+static void print_notices(const json_t *path, FILE *out)
+{
+	json_t *gateway;
+	size_t i;
+
+	json_array_foreach (field_get(path, "status.gateways"), i, gateway)
+		print_field(gateway, "notice", "notice", FIELD_TEXT, out);
+}
+
+static void print_transport(const json_t *path, FILE *out)
+{
+	if (!field_get(path, "status.transport"))
+		return;
+	print_table(path, "status.gateways", transport_fields, out);
+}
+
 void path_print(const json_t *path, FILE *out)
 {
 	path_print_line(path, out);
@@ -89,10 +119,13 @@ void path_print(const json_t *path, FILE *out)
 	print_field(path, "guaranteed", "spec.rate_bps", FIELD_RATE, out);
 	print_field(path, "at most", "spec.max_bps", FIELD_RATE, out);
 	print_field(path, "class", "spec.class", FIELD_TEXT, out);
+	print_field(path, "when down", "spec.when_down", FIELD_TEXT, out);
 	print_matches(path, out);
 	print_field(path, "link", "status.link", FIELD_TEXT, out);
 	print_field(path, "path id", "status.path_id", FIELD_TEXT, out);
 	print_field(path, "generation", "status.generation", FIELD_TEXT, out);
+	print_notices(path, out);
 	print_table(path, "status.gateways", gateway_fields, out);
+	print_transport(path, out);
 	print_table(path, "status.history", history_fields, out);
 }

@@ -63,18 +63,22 @@ static json_t *path_json(const struct intent_path *path)
 
 	ip_addr_format(&path->local_addr, local, sizeof(local));
 	ip_addr_format(&path->peer_addr, address, sizeof(address));
-	peer = json_pack("{s:s, s:s, s:i, s:i}", "gateway", path->peer, "address", address,
-			 "udp_port", path->peer_udp_port, "lanes", path->peer_lanes);
-	return json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, "
-			 "s:o}",
-			 "name", path->name, "id", (json_int_t)path->id, "generation",
-			 (json_int_t)path->generation, "class", path->class, "dscp", path->dscp,
-			 "link", path->link_id, "port", path->port, "local", local, "peer", peer,
-			 "far_lan_mtu", (json_int_t)path->far_lan_mtu, "rate_bps",
-			 (json_int_t)path->rate_bps, "max_bps", (json_int_t)path->max_bps, "near",
-			 prefix_list_json(path->near, path->near_count), "far",
-			 prefix_list_json(path->far, path->far_count), "match",
-			 match_list_json(path->match, path->match_count));
+	peer = json_pack("{s:s, s:s, s:i, s:i, s:I, s:s}", "gateway", path->peer, "address",
+			 address, "udp_port", path->peer_udp_port, "lanes", path->peer_lanes,
+			 "max_bps", (json_int_t)path->peer_max_bps, "certificate",
+			 path->peer_certificate);
+	return json_pack(
+		"{s:s, s:I, s:I, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, "
+		"s:o, s:o, s:o}",
+		"name", path->name, "id", (json_int_t)path->id, "generation",
+		(json_int_t)path->generation, "class", path->class, "dscp", path->dscp, "link",
+		path->link_id, "when_down", model_when_down_name(path->when_down), "port",
+		path->port, "local", local, "peer", peer, "far_lan_mtu",
+		(json_int_t)path->far_lan_mtu, "rate_bps", (json_int_t)path->rate_bps, "max_bps",
+		(json_int_t)path->max_bps, "link_rtt_ns", (json_int_t)path->link_rtt_ns, "link_bps",
+		(json_int_t)path->link_bps, "near", prefix_list_json(path->near, path->near_count),
+		"far", prefix_list_json(path->far, path->far_count), "match",
+		match_list_json(path->match, path->match_count));
 }
 
 static void add_path(struct api *api, const struct draft *view, const struct object *object,
@@ -94,13 +98,7 @@ static void add_path(struct api *api, const struct draft *view, const struct obj
 	    !path_context_find(view, object, &context))
 		return;
 	api_path_gateways(api, object, gateways);
-	for (int end = 0; end < 2; end++) {
-		const struct live_gateway *facts =
-			name_index_get(&api->live.gateways, gateways[end]);
-
-		if (facts)
-			context.traits[end] = facts->traits;
-	}
+	live_path_traits(&api->live, live, gateways, context.traits);
 	for (int end = 0; end < 2; end++) {
 		json_t *json;
 
@@ -166,35 +164,40 @@ static void write_heartbeat(struct api_stream *stream)
 	write_line(stream, json_pack("{s:I}", "heartbeat", revision));
 }
 
-/* Is there a path whose far gateway has not said its UDP port, lanes and MTU yet? */
-static bool misses_peer(struct api *api, const char *gateway)
+static bool has_reported(const struct api *api, const char *name)
+{
+	const struct live_gateway *gateway = name_index_get(&api->live.gateways, name);
+
+	return gateway && gateway->report_count;
+}
+
+/* Is there a path of which one of its gateways has said nothing yet? */
+static bool misses_report(struct api *api, const char *gateway)
 {
 	for (const struct object *at = store_next(api->store, KIND_PATH, ""); at;
 	     at = store_next(api->store, KIND_PATH, at->name)) {
 		const char *gateways[2];
 
 		api_path_gateways(api, at, gateways);
-		for (int end = 0; end < 2; end++) {
-			const struct live_gateway *peer =
-				name_index_get(&api->live.gateways, gateways[!end]);
-
-			if (!strcmp(gateways[end], gateway) && (!peer || !peer->report_count))
-				return true;
-		}
+		if (strcmp(gateways[0], gateway) != 0 && strcmp(gateways[1], gateway) != 0)
+			continue;
+		if (!has_reported(api, gateways[0]) || !has_reported(api, gateways[1]))
+			return true;
 	}
 	return false;
 }
 
 /*
  * After a restart of control the gateways come back one by one. To tell the first of them a guess
- * of the other's traits would tear down the paths that run between them.
+ * of the other's traits would tear down the paths that run between them. Where the other one stays
+ * away, the first one's own report tells what to leave as it is (live_path_traits).
  */
 static bool must_wait(struct api_stream *stream)
 {
 	struct api *api = stream->api;
 
 	return !stream->sent && loop_now_ns(api->loop) - stream->opened_ns < PEER_WAIT_NS &&
-	       misses_peer(api, stream->gateway);
+	       misses_report(api, stream->gateway);
 }
 
 /*

@@ -4,24 +4,28 @@
 #include <string.h>
 
 #include "control/io/api_internal.h"
+#include "control/io/live_transport.h"
 #include "control/io/resource_json.h"
 #include "control/io/validate.h"
 
 static json_t *status_json(struct api *api, const struct object *object)
 {
+	uint64_t now_ns = loop_now_ns(api->loop);
 	const char *gateways[2];
 
 	if (object->kind == KIND_PATH) {
 		struct live_path *path = live_path(&api->live, object);
 
 		api_path_gateways(api, object, gateways);
-		return path ? live_path_json(path, object, gateways) : NULL;
+		return path ? live_path_json(&api->live, path, object, gateways, now_ns) : NULL;
 	}
 	if (object->kind == KIND_GATEWAY) {
 		struct live_gateway *gateway = live_gateway(&api->live, object->name);
 
 		return gateway ? live_gateway_json(gateway) : NULL;
 	}
+	if (object->kind == KIND_LINK)
+		return live_link_json(&api->live, object, now_ns);
 	return json_object();
 }
 

@@ -54,7 +54,7 @@ void api_report(struct api_call *call)
 		return;
 	json_array_foreach (json_object_get(call->body, "paths"), index, entry)
 		note_path(api, gateway, entry);
-	/* The far gateways are told this one's port, lanes and MTU. */
+	/* The far gateways are told this one's port, lanes, MTU and certificate. */
 	if (memcmp(&before, &gateway->traits, sizeof(before)) != 0)
 		api_changed(api);
 	loop_timer_set(api->loop, &api->refresh, loop_now_ns(api->loop));

@@ -5,17 +5,23 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/io/live_transport.h"
+
 static void gateway_free(struct live_gateway *gateway)
 {
-	if (gateway)
+	if (gateway) {
 		json_decref(gateway->report);
+		live_samples_clear(&gateway->samples);
+	}
 	free(gateway);
 }
 
 static void path_free(struct live_path *path)
 {
-	for (int end = 0; path && end < 2; end++)
+	for (int end = 0; path && end < 2; end++) {
 		json_decref(path->ends[end].entry);
+		live_samples_clear(&path->ends[end].samples);
+	}
 	free(path);
 }
 
@@ -89,12 +95,32 @@ void live_time_now(char text[LIVE_TIME_BYTES])
 	snprintf(text, LIVE_TIME_BYTES, "%s.%03ldZ", whole, now.tv_nsec / 1000000);
 }
 
+/* A tunnel packet's headers and the frame's: see TRANSPORT.md. */
+#define TUNNEL_BYTES 88
+
+/* Before the entry becomes the end's; it may tell nothing of the transport this time. */
+static void transport_take(struct live_path_end *end, const struct live_gateway *from,
+			   json_t *entry)
+{
+	json_int_t wan_mtu = json_integer_value(json_object_get(from->report, "wan_mtu"));
+	uint32_t room = wan_mtu > TUNNEL_BYTES ? (uint32_t)wan_mtu - TUNNEL_BYTES : UINT32_MAX;
+
+	end->packet_bytes = from->traits.lan_mtu < room ? from->traits.lan_mtu : room;
+	if (strcmp(end->gateway, from->name) != 0)
+		live_samples_clear(&end->samples);
+	if (json_object_get(entry, "transport"))
+		live_sample(&end->samples, entry, from->report_ns);
+	if (!strcmp(end->gateway, from->name))
+		live_transport_keep(entry, end->entry);
+}
+
 void live_path_report(struct live_path *path, enum model_end end, const struct live_gateway *from,
 		      json_t *entry)
 {
 	struct live_path_end *at = &path->ends[end];
 	const json_t *error = json_object_get(entry, "error");
 
+	transport_take(at, from, entry);
 	json_decref(at->entry);
 	at->entry = json_incref(entry);
 	memcpy(at->gateway, from->name, sizeof(at->gateway));
@@ -109,10 +135,42 @@ void live_path_report(struct live_path *path, enum model_end end, const struct l
 	};
 }
 
+/* What the gateway at `end` says of the far one. */
+static void echo_read(const struct live_path_end *end, const char *gateway,
+		      struct gateway_traits *traits)
+{
+	const json_t *peer = json_object_get(end->entry, "peer");
+	const char *certificate = json_string_value(json_object_get(peer, "certificate"));
+
+	if (!certificate || strcmp(end->gateway, gateway) != 0)
+		return;
+	traits->udp_port = (uint16_t)json_integer_value(json_object_get(peer, "udp_port"));
+	traits->lanes = (uint16_t)json_integer_value(json_object_get(peer, "lanes"));
+	traits->lan_mtu = (uint32_t)json_integer_value(json_object_get(peer, "lan_mtu"));
+	snprintf(traits->certificate, sizeof(traits->certificate), "%s", certificate);
+}
+
+void live_path_traits(const struct live *live, const struct live_path *path,
+		      const char *const gateways[2], struct gateway_traits traits[2])
+{
+	memset(traits, 0, 2 * sizeof(*traits));
+	for (int end = 0; end < 2; end++) {
+		const struct live_gateway *gateway = name_index_get(&live->gateways, gateways[end]);
+
+		if (gateway && gateway->report_count)
+			traits[end] = gateway->traits;
+		else
+			echo_read(&path->ends[!end], gateways[!end], &traits[end]);
+	}
+}
+
 void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
 		     const char *const gateways[2], uint64_t now_ns, struct path_facts *facts)
 {
+	struct gateway_traits traits[2];
+
 	memset(facts, 0, sizeof(*facts));
+	live_path_traits(live, path, gateways, traits);
 	facts->is_deleting = object->path.assigned.is_deleting;
 	facts->proof_generation = object->path.assigned.proof_generation;
 	for (int end = 0; end < 2; end++) {
@@ -134,6 +192,8 @@ void live_path_facts(struct live *live, const struct live_path *path, const stru
 		out->is_fresh = true;
 		out->is_current = is_ours && gateway->applied_revision >= object->revision;
 	}
+	for (int end = 0; end < 2; end++)
+		facts->ends[end].has_certificate = traits[end].certificate[0] != 0;
 }
 
 static void cause_text(const struct live_path *path, enum path_cause cause, uint8_t end,

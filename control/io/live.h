@@ -18,6 +18,12 @@
 /* A gateway reports each second; three missed reports are silence. */
 #define LIVE_SILENCE_NS 3000000000ull
 
+/* Two looks at something that counts; NULL: none yet. live_transport.h makes rates of them. */
+struct live_samples {
+	json_t *before, *after;
+	uint64_t before_ns, after_ns;
+};
+
 struct live_gateway {
 	char name[MODEL_NAME_BYTES];
 	uint64_t report_count;
@@ -26,6 +32,7 @@ struct live_gateway {
 	uint64_t applied_revision, applied_term;
 	struct gateway_traits traits;
 	json_t *report; /* without its paths */
+	struct live_samples samples;
 	bool is_connected;
 };
 
@@ -34,6 +41,8 @@ struct live_path_end {
 	char gateway[MODEL_NAME_BYTES];
 	struct path_end_facts facts;
 	json_t *entry; /* of the report */
+	struct live_samples samples;
+	uint32_t packet_bytes; /* the largest inner packet, or piece of one, in a tunnel packet */
 };
 
 struct live_change {
@@ -73,6 +82,13 @@ bool live_report(struct live_gateway *gateway, const json_t *report, uint64_t no
 /* Notes what a report says of one path at one end. */
 void live_path_report(struct live_path *path, enum model_end end, const struct live_gateway *from,
 		      json_t *entry);
+/*
+ * What the gateways at the path's ends said about themselves. Of one that has not reported, what
+ * the other one says that it runs the path with: a control that has just started must not tear
+ * down a path because one of its gateways is out of reach. All zero where nobody knows.
+ */
+void live_path_traits(const struct live *live, const struct live_path *path,
+		      const char *const gateways[2], struct gateway_traits traits[2]);
 /* gateways: the names at the path's ends. */
 void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
 		     const char *const gateways[2], uint64_t now_ns, struct path_facts *facts);
@@ -83,5 +99,5 @@ void live_path_reason(const struct live_path *path, const char *const gateways[2
 		      size_t size);
 
 json_t *live_gateway_json(const struct live_gateway *gateway);
-json_t *live_path_json(const struct live_path *path, const struct object *object,
-		       const char *const gateways[2]);
+json_t *live_path_json(const struct live *live, const struct live_path *path,
+		       const struct object *object, const char *const gateways[2], uint64_t now_ns);

@@ -182,21 +182,36 @@ static bool class_read(const struct json_place *place, struct path *path)
 	return info != NULL;
 }
 
+static bool when_down_read(const struct json_place *place, struct path *path)
+{
+	const char *name =
+		place->value ? json_read_string(place) : model_when_down_name(WHEN_DOWN_BLOCK);
+
+	if (!name)
+		return false;
+	path->when_down = model_when_down_find(name);
+	if (path->when_down < WHEN_DOWN_COUNT)
+		return true;
+	json_place_fail(place, "invalid-argument", "must be \"block\" or \"best_effort\"");
+	return false;
+}
+
 bool path_spec_read(const struct json_place *spec, struct object *object)
 {
-	static const char *const known[] = {"a",       "z",	"match", "rate_bps",
-					    "max_bps", "class", NULL};
+	static const char *const known[] = {"a",       "z",	"match",     "rate_bps",
+					    "max_bps", "class", "when_down", NULL};
 	struct json_place a = json_place_member(spec, "a"), z = json_place_member(spec, "z");
 	struct json_place match = json_place_member(spec, "match");
 	struct json_place rate = json_place_member(spec, "rate_bps");
 	struct json_place max = json_place_member(spec, "max_bps");
 	struct json_place class = json_place_member(spec, "class");
+	struct json_place when_down = json_place_member(spec, "when_down");
 	struct path *path = &object->path;
 
 	return json_read_object(spec, known) && end_read(&a, &path->ends[END_A]) &&
 	       end_read(&z, &path->ends[END_Z]) && matches_read(&match, path) &&
 	       rates_read(&rate, path->rate_bps) && max_rates_read(&max, path) &&
-	       class_read(&class, path);
+	       class_read(&class, path) && when_down_read(&when_down, path);
 }
 
 static json_t *rates_json(const uint64_t rate_bps[2])
@@ -258,9 +273,10 @@ json_t *path_spec_json(const struct object *object)
 {
 	const struct path *path = &object->path;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "a", end_json(&path->ends[END_A]), "z",
-			 end_json(&path->ends[END_Z]), "match",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "a", end_json(&path->ends[END_A]),
+			 "z", end_json(&path->ends[END_Z]), "match",
 			 match_list_json(path->match, path->match_count), "rate_bps",
 			 rates_json(path->rate_bps), "max_bps", rates_json(path->max_bps), "class",
-			 path_class(path)->name);
+			 path_class(path)->name, "when_down",
+			 model_when_down_name(path->when_down));
 }

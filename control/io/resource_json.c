@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/core/units.h"
+
 #define ADDRESS_TEXT_BYTES 64
+#define RTT_DEFAULT_NS	   50000000ull
 
 bool prefix_list_read(const struct json_place *place, struct ip_prefix *prefixes, uint8_t *count)
 {
@@ -163,21 +166,57 @@ static int word_read(const struct json_place *place, const char *const words[])
 	return -1;
 }
 
+/* "20ms": 1 ns to 10 s. */
+static bool rtt_read(const struct json_place *place, uint64_t *rtt_ns)
+{
+	const char *text = json_read_string(place);
+
+	if (!text)
+		return false;
+	if (!units_parse_time(text, rtt_ns) && *rtt_ns && *rtt_ns <= INTENT_RTT_MAX_NS)
+		return true;
+	json_place_fail(place, "invalid-argument",
+			"must be a time above 0 and up to 10s, such as \"20ms\"");
+	return false;
+}
+
+/* Exact, so that what was read is the same when it is put again. */
+static json_t *rtt_json(uint64_t rtt_ns)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+	char text[32];
+	uint32_t i = 0;
+
+	while (rtt_ns % units[i].ns)
+		i++;
+	snprintf(text, sizeof(text), "%llu%s", (unsigned long long)(rtt_ns / units[i].ns),
+		 units[i].name);
+	return json_string(text);
+}
+
 static bool link_read(const struct json_place *spec, struct object *object)
 {
-	static const char *const known[] = {"a", "z", "capacity_bps", "family", "admin", NULL};
+	static const char *const known[] = {"a",   "z", "capacity_bps", "family", "admin",
+					    "rtt", NULL};
 	static const char *const families[] = {"ipv4", "ipv6", NULL};
 	static const char *const admins[] = {"up", "down", NULL};
 	struct json_place a = json_place_member(spec, "a"), z = json_place_member(spec, "z");
 	struct json_place capacity = json_place_member(spec, "capacity_bps");
 	struct json_place family = json_place_member(spec, "family");
 	struct json_place admin = json_place_member(spec, "admin");
+	struct json_place rtt = json_place_member(spec, "rtt");
 	struct link *link = &object->link;
 	int index;
 
 	if (!json_read_object(spec, known) || !link_end_read(&a, &link->ends[END_A]) ||
 	    !link_end_read(&z, &link->ends[END_Z]) ||
 	    !json_read_rate(&capacity, &link->capacity_bps))
+		return false;
+	link->rtt_ns = RTT_DEFAULT_NS;
+	if (rtt.value && !rtt_read(&rtt, &link->rtt_ns))
 		return false;
 	if (family.value) {
 		index = word_read(&family, families);
@@ -199,8 +238,9 @@ static json_t *link_json(const struct object *object)
 	for (int end = 0; end < 2; end++)
 		snprintf(ends[end], sizeof(ends[end]), "%s:%s", link->ends[end].gateway,
 			 link->ends[end].port);
-	json = json_pack("{s:s, s:s, s:I, s:s}", "a", ends[0], "z", ends[1], "capacity_bps",
-			 (json_int_t)link->capacity_bps, "admin", link->is_down ? "down" : "up");
+	json = json_pack("{s:s, s:s, s:I, s:o, s:s}", "a", ends[0], "z", ends[1], "capacity_bps",
+			 (json_int_t)link->capacity_bps, "rtt", rtt_json(link->rtt_ns), "admin",
+			 link->is_down ? "down" : "up");
 	if (json && link->family)
 		json_object_set_new(json, "family",
 				    json_string(link->family == FAMILY_IPV6 ? "ipv6" : "ipv4"));

@@ -158,15 +158,17 @@ static bool id_is_taken(const struct draft *draft, uint32_t id)
 	return false;
 }
 
-static bool rates_equal(const struct path *a, const struct path *b)
+/* What gateways take over without a new proof. */
+static bool settings_equal(const struct path *a, const struct path *b)
 {
-	return !memcmp(a->rate_bps, b->rate_bps, sizeof(a->rate_bps)) &&
+	return a->when_down == b->when_down &&
+	       !memcmp(a->rate_bps, b->rate_bps, sizeof(a->rate_bps)) &&
 	       !memcmp(a->max_bps, b->max_bps, sizeof(a->max_bps));
 }
 
 /*
- * A change of what was proved starts a new proof; a change of rates alone is only another
- * generation, which the gateways take over while they claim.
+ * A change of what was proved starts a new proof; a change of rates or when_down alone is only
+ * another generation, which the gateways take over while they claim.
  */
 static bool assign(const struct draft *draft, struct object *object, const struct object *old)
 {
@@ -183,7 +185,7 @@ static bool assign(const struct draft *draft, struct object *object, const struc
 	assigned->proof_generation = before->proof_generation;
 	if (assigned->digest != before->digest)
 		assigned->proof_generation = ++assigned->generation;
-	else if (!rates_equal(&object->path, &old->path))
+	else if (!settings_equal(&object->path, &old->path))
 		assigned->generation++;
 	if (assigned->id)
 		return true;

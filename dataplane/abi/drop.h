@@ -27,15 +27,24 @@
 	X(DROP_BAD_PEER, "bad_peer", "tunnel packet not from the path's peer address")             \
 	X(DROP_BAD_LANE, "bad_lane", "tunnel packet for a lane that does not exist here")          \
 	X(DROP_AUTH, "auth", "tunnel packet failed authentication")                                \
+	X(DROP_REPLAY, "replay", "tunnel packet that had come before, or too old to tell")         \
+	X(DROP_NO_KEY, "no_key", "tunnel packet under a key that is not in force here")            \
 	X(DROP_FRAME, "frame", "frame inside a tunnel packet is malformed")                        \
 	X(DROP_FRAGMENT, "fragment", "tunnel fragment contradicts its siblings")                   \
-	X(DROP_REASSEMBLY, "reassembly", "tunnel fragments lost: inner packet never completed")    \
+	X(DROP_PEER_RESTART, "peer_restart",                                                       \
+	  "not acknowledged, or incomplete, when the far gateway began a new life")                \
 	X(DROP_ECN, "ecn", "outer CE on a packet whose inner is Not-ECT (RFC 6040)")               \
 	X(DROP_HANDOFF, "handoff", "ring to the worker that owns the lane is full")                \
 	X(DROP_EXCEPTION, "exception",                                                             \
 	  "the way into this machine's kernel (exception port, TUN device) did not take it")       \
 	X(DROP_SEGMENTED, "segmented", "driver handed over a multi-segment frame")                 \
-	X(DROP_SHUTDOWN, "shutdown", "still held when the path or the gateway went away")
+	X(DROP_SHUTDOWN, "shutdown", "still held when the path or the gateway went away")          \
+	X(DROP_BLOCKED, "blocked",                                                                 \
+	  "of a path with when_down block that nothing carries now: kept from leaving in clear")   \
+	X(DROP_QUEUE_TCP, "queue_tcp",                                                             \
+	  "TCP without ECN, told of a standing queue by an early drop")                            \
+	X(DROP_PAUSE_STORM, "pause_storm",                                                         \
+	  "ready for a LAN that has paused its priority for more than 100 ms")
 
 #define DROP_ENUM(symbol, name, help) symbol,
 enum drop {
@@ -44,7 +53,7 @@ enum drop {
 #undef DROP_ENUM
 
 /* Slots in the counter pages; room for later reasons without a new ABI version. */
-#define DROP_SLOTS 48
+#define DROP_SLOTS 64
 _Static_assert(DROP_COUNT <= DROP_SLOTS, "enlarge DROP_SLOTS and the counter ABI version");
 
 /* "malformed", "spoofed", ...; NULL outside the list. */

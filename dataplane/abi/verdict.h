@@ -13,6 +13,8 @@ enum verdict {
 	VERDICT_KERNEL = 0, /* not ours: stays with the kernel; `reason` says why */
 	VERDICT_CLAIM = 1,  /* LAN packet of an active path */
 	VERDICT_TUNNEL = 2, /* WAN packet to one of our UDP ports */
+	VERDICT_BLOCK = 3,  /* LAN packet that no path carries now, and that must not go in clear */
+	VERDICT_PAUSE = 4,  /* MAC control frame to a LAN port: flow control, for the worker */
 };
 
 /* Why a packet was left to the kernel. X(symbol, "name", "help"). Numbers are ABI: append only. */
@@ -44,10 +46,11 @@ enum kernel_reason {
 #define VERDICT_F_TCP	   0x10
 #define VERDICT_F_ECT	   0x20 /* ECN-capable: ECT(0), ECT(1) or CE */
 #define VERDICT_F_TAGGED   0x40 /* one or two priority tags in front of the IP header */
+#define VERDICT_F_BLOCK	   0x80 /* if the gateway does not take it, it must die, not go in clear */
 
 /*
- * bits 0-31   CLAIM: path handle (24-bit index, 8-bit generation); KERNEL: enum kernel_reason;
- *             TUNNEL: lane (destination port - base)
+ * bits 0-31   CLAIM, BLOCK: path handle (24-bit index, 8-bit generation); KERNEL: enum
+ *             kernel_reason; TUNNEL: lane (destination port - base)
  * bits 32-47  flow bucket: hash of path, class and inner flow
  * bits 48-55  flags
  * bits 56-59  class
@@ -99,4 +102,7 @@ _Static_assert(sizeof(struct cw_meta) == 16, "XDP metadata is ABI");
 #define HANDLE_INDEX(handle)	  ((__u32)(handle)&0xffffff)
 #define HANDLE_GENERATION(handle) ((__u32)(handle) >> HANDLE_INDEX_BITS)
 
-#define CLASS_COUNT 8 /* traffic classes; 0 lossless, 1 bulk, 2 control */
+#define CLASS_COUNT    8 /* traffic classes */
+#define CLASS_LOSSLESS 0
+#define CLASS_BULK     1 /* the same, after lossless */
+#define CLASS_CONTROL  2 /* small, and first */

@@ -47,6 +47,41 @@ static void on_lost(void *arg, uint32_t index)
 	apply_lost(arg, index);
 }
 
+static void on_rekey(void *arg, uint32_t index)
+{
+	agree_anew(arg, index);
+}
+
+/* Told by each worker for its part; the event is what matters, not which one noticed first. */
+static void on_link(void *arg, uint32_t link, bool is_lowered, uint64_t rate_bps)
+{
+	(void)arg;
+	if (is_lowered)
+		agent_log(
+			"link %u: a queue stands on it, paced at %llu Mb/s until it is gone: is it "
+			"as fast as control was told?",
+			link, (unsigned long long)(rate_bps / 1000000));
+	else
+		agent_log("link %u: as fast as control said again", link);
+}
+
+static void on_storm(void *arg, uint32_t port, uint32_t priority, bool is_ours)
+{
+	const struct agent *a = arg;
+	const char *name = a->config->ports[port].name;
+
+	if (is_ours)
+		agent_log(
+			"port %s: senders of priority %u were paused for more than 150 ms and "
+			"still more waits than the path's rate lets out: they may send again, and "
+			"what exceeds the queue is dropped (queue_full)",
+			name, priority);
+	else
+		agent_log("port %s: the LAN has paused priority %u for more than 100 ms: what is "
+			  "ready for it is dropped (pause_storm) until it goes on",
+			  name, priority);
+}
+
 static void on_local(void *arg, const uint8_t *ip, uint32_t len)
 {
 	struct agent *a = arg;
@@ -98,11 +133,10 @@ static void on_channel_state(enum channel_state state, void *arg)
 
 static int classify_publish(struct agent *a, uint32_t index)
 {
-	int ret = 0;
+	int ret;
 
 	start_classify(a, index);
-	if (a->kernel[index].kind != KERNEL_RULES_NONE)
-		ret = kernel_rules_configure(&a->kernel[index], &a->classify[index]);
+	ret = start_configure(a, index);
 	return ret ? ret : fastpath_classify_set(a->fastpath, index, &a->classify[index]);
 }
 
@@ -287,6 +321,9 @@ static int agent_open(struct agent *a, char *error, size_t size)
 	a->events = (struct fastpath_events){.on_hop_asked = on_hop_asked,
 					     .on_proved = on_proved,
 					     .on_lost = on_lost,
+					     .on_rekey = on_rekey,
+					     .on_link = on_link,
+					     .on_storm = on_storm,
 					     .on_local = on_local,
 					     .arg = a};
 	a->fastpath = fastpath_create(a->config, &a->events, log_path, error, size);
@@ -316,6 +353,8 @@ static int agent_begin(struct agent *a, char *error, size_t size)
 	ret = resolver_open(a);
 	if (!ret)
 		ret = watches_start(a);
+	if (!ret)
+		ret = agree_open(a, error, size);
 	if (ret)
 		return ret;
 	intent_restore(a);
@@ -366,9 +405,11 @@ void agent_destroy(struct agent *a)
 	if (!a)
 		return;
 	channel_destroy(a->channel);
+	peers_destroy(a->peers);
+	a->peers = NULL;
 	if (a->fastpath && a->applied)
 		apply_release(a);
-	for (uint32_t i = 0; i < CONFIG_PORTS_MAX; i++)
+	for (uint32_t i = 0; i < KERNEL_HOMES; i++)
 		kernel_rules_close(&a->kernel[i]);
 	if (a->applied)
 		usleep(HANDBACK_US);
@@ -392,5 +433,6 @@ void agent_destroy(struct agent *a)
 		fd_close(a->port_locks[i]);
 	fd_close(a->run_lock);
 	intent_free(a->applied);
+	certificate_close(&a->certificate);
 	free(a);
 }

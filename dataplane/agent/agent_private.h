@@ -1,11 +1,12 @@
 /* The agent's state, shared by its files: agent.c (life), start.c (set-up), apply.c (intent),
- * report.c (facts). */
+ * agree.c (keys), report.c (facts). */
 #pragma once
 
 #include <signal.h>
 
 #include "control/io/loop.h"
 #include "dataplane/agent/agent.h"
+#include "dataplane/agent/certificate.h"
 #include "dataplane/agent/channel.h"
 #include "dataplane/agent/claims.h"
 #include "dataplane/agent/counter_file.h"
@@ -13,11 +14,16 @@
 #include "dataplane/agent/kernel_rules.h"
 #include "dataplane/agent/lock.h"
 #include "dataplane/agent/netlink.h"
+#include "dataplane/agent/peer.h"
 #include "dataplane/agent/resolver.h"
 #include "dataplane/agent/slots.h"
 #include "dataplane/agent/state_file.h"
 #include "dataplane/agent/tun.h"
 #include "dataplane/dpdk/fastpath.h"
+
+/* The classifier's homes in the kernel: one of each port, then the guard of each port. */
+#define KERNEL_GUARD(port) (CONFIG_PORTS_MAX + (port))
+#define KERNEL_HOMES	   (2 * CONFIG_PORTS_MAX)
 
 struct agent {
 	const struct gateway_config *config;
@@ -32,16 +38,21 @@ struct agent {
 	struct fastpath_events events;
 	struct fastpath *fastpath;
 	struct counter_file *counters;
-	struct kernel_rules kernel[CONFIG_PORTS_MAX];
+	struct kernel_rules kernel[KERNEL_HOMES];
 	struct classify_port classify[CONFIG_PORTS_MAX];
 	struct netlink *netlink;
 	struct netlink_listener listener;
 	struct resolver *resolver;
 	struct channel *channel;
+	struct certificate certificate;
+	struct peers *peers;
 	struct intent *applied; /* what is carried out */
 	struct slots slots;
-	uint32_t drain_steps; /* left for all the paths that one intent removes */
-	bool report_is_due;   /* a fact that control waits for has changed */
+	uint32_t drain_steps;	 /* left for all the paths that one intent removes */
+	bool report_is_due;	 /* a fact that control waits for has changed */
+	uint32_t transport_turn; /* the path, in order, whose transport the next report begins with
+				  */
+	bool is_told;		 /* an intent was carried out, of control's or of the last life's */
 	bool is_stopping;
 };
 
@@ -54,14 +65,22 @@ int start_state(struct agent *a, char *error, size_t size);
 int start_ports(struct agent *a, char *error, size_t size);
 /* What the classifier must know of a port now: MAC, tunnel addresses, UDP ports. */
 void start_classify(struct agent *a, uint32_t index);
+/* Tells it to the port's homes in the kernel. */
+int start_configure(struct agent *a, uint32_t index);
 int start_counters(struct agent *a, char *error, size_t size);
 
 /* apply.c: from the applied intent to this one, which becomes the agent's. */
 void apply_intent(struct agent *a, struct intent *intent);
 void apply_proved(struct agent *a, uint32_t index, uint32_t generation, uint64_t rtt_ns);
 void apply_lost(struct agent *a, uint32_t index);
-/* Claims nothing any more: the kernel takes the traffic. */
+/* Claims nothing any more: the kernel takes the traffic, but for that of paths that block. */
 void apply_release(struct agent *a);
+
+/* agree.c: opens the key agreement; has it work for what the workers have now; wants other keys for
+ * the path in a slot. */
+int agree_open(struct agent *a, char *error, size_t size);
+void agree_on_paths(struct agent *a);
+void agree_anew(struct agent *a, uint32_t index);
 
 /* report.c */
 void report_send(struct agent *a);

@@ -22,6 +22,13 @@ static uint64_t random_seed(void)
 	return seed;
 }
 
+/* A life of the path begins: keys of an earlier one are void, at the far end too. */
+static void incarnation_begin(struct slot *slot)
+{
+	/* 0 is none. */
+	slot->incarnation = random_seed() | 1;
+}
+
 /* The WAN port an intent names, or -1 with the reason in the slot. */
 static int wan_port_find(const struct agent *a, struct slot *slot)
 {
@@ -41,7 +48,15 @@ static void facts_set(struct agent *a, const struct slot *slot)
 	struct cw_path_facts *facts =
 		counter_file_path_facts(a->counters, slots_index(&a->slots, slot));
 	const struct intent_path *intent = &slot->intent;
+	struct fastpath_buffers buffers;
 
+	fastpath_path_buffers(a->fastpath, slot->handle, intent, &buffers);
+	facts->link = intent->link_id;
+	facts->max_bps = intent->max_bps;
+	facts->retain_granted = buffers.retain_granted;
+	facts->retain_wanted = buffers.retain_wanted;
+	facts->hold_granted = buffers.hold_granted;
+	facts->hold_wanted = buffers.hold_wanted;
 	facts->path_id = intent->id;
 	facts->generation = intent->generation;
 	facts->phase = slot->is_claiming ? PHASE_CLAIM : PHASE_RECEIVE;
@@ -60,6 +75,8 @@ static void path_set_up(struct agent *a, struct slot *slot)
 	slot->error[0] = 0;
 	port = wan_port_find(a, slot);
 	if (port >= 0) {
+		if (!slot->is_receiving)
+			incarnation_begin(slot);
 		ret = slot->is_receiving
 			      ? fastpath_path_update(a->fastpath, &slot->intent, slot->handle,
 						     (uint32_t)port)
@@ -85,6 +102,7 @@ static void path_add(struct agent *a, const struct intent_path *intent)
 	}
 	counter_file_path_facts(a->counters, slots_index(&a->slots, slot))->epoch++;
 	path_set_up(a, slot);
+	slot_set_claiming(slot, false);
 	facts_set(a, slot);
 }
 
@@ -94,10 +112,19 @@ static void path_update(struct agent *a, const struct plan_action *action)
 
 	if (!slot)
 		return;
+	/* Lanes join two gateways, as many as the one with more workers has. */
+	if (slot->is_receiving && (strcmp(slot->intent.peer, action->path->peer) != 0 ||
+				   slot->intent.peer_lanes != action->path->peer_lanes)) {
+		fastpath_path_remove(a->fastpath, slot->handle);
+		slot->is_receiving = false;
+	}
 	slot->intent = *action->path;
 	path_set_up(a, slot);
-	if (action->restart)
+	slot_set_claiming(slot, slot->is_claiming);
+	if (action->restart) {
 		slot->proved_generation = 0;
+		slot->is_blocked = false; /* with these selectors */
+	}
 	facts_set(a, slot);
 }
 
@@ -110,33 +137,35 @@ static void claim_mark(struct agent *a, const struct intent_path *intent, bool i
 		return;
 	if (is_claiming)
 		slot->intent = *intent;
-	slot->is_claiming = is_claiming;
+	slot_set_claiming(slot, is_claiming);
 }
 
 static void claim_settle(struct agent *a, struct slot *slot, int ret)
 {
-	if (ret && slot->is_claiming != slot->is_claimed) {
+	if (ret &&
+	    (slot->is_claiming != slot->is_claimed || slot->is_blocking != slot->is_blocked)) {
 		snprintf(slot->error, sizeof(slot->error), "classifier rules not applied: %s",
 			 strerror(-ret));
 		agent_log("path %s: %s", slot->intent.name, slot->error);
 		slot->is_claiming = slot->is_claimed;
+		slot->is_blocking = slot->is_blocked;
 	}
 	slot->is_claimed = slot->is_claiming;
+	slot->is_blocked = slot->is_blocking;
 	facts_set(a, slot);
 }
 
 /* Each home of the classifier takes milliseconds: once for all paths that were marked. */
 static void claims_put(struct agent *a, enum claims_order order)
 {
-	uint32_t ports = a->config->port_count;
-	int ret = claims_apply(&a->slots, order, a->fastpath, a->kernel, ports);
+	int ret = claims_apply(&a->slots, order, a->fastpath, a->kernel, KERNEL_HOMES);
 
 	for (uint32_t i = 0; i < a->slots.high; i++)
 		if (a->slots.slot[i].is_used)
 			claim_settle(a, &a->slots.slot[i], ret);
 	/* Some homes may have the new rules: two that differ would send a packet twice. */
 	if (ret)
-		claims_apply(&a->slots, order, a->fastpath, a->kernel, ports);
+		claims_apply(&a->slots, order, a->fastpath, a->kernel, KERNEL_HOMES);
 }
 
 /*
@@ -168,7 +197,7 @@ static void path_remove(struct agent *a, const struct intent_path *intent)
 	if (!slot)
 		return;
 	if (slot->is_claimed) {
-		slot->is_claiming = false;
+		slot_set_claiming(slot, false);
 		claims_put(a, CLAIMS_KERNEL_FIRST);
 	}
 	if (slot->is_receiving) {
@@ -204,12 +233,34 @@ static void action_do(struct agent *a, const struct plan_action *action)
 	}
 }
 
-/* 0: an action that leaves the claims alone. */
-static enum claims_order claims_order_of(enum plan_action_type type)
+/* Does a path that claims nothing change what is blocked? */
+static bool update_changes_rules(struct agent *a, const struct plan_action *action)
 {
-	if (type == ACTION_PATH_CLAIM)
+	const struct slot *slot = slots_by_id(&a->slots, action->path->id);
+
+	return slot && !slot->is_claiming &&
+	       (slot->intent.when_down != action->path->when_down ||
+		(action->restart && slot->is_blocking));
+}
+
+/* 0: an action that leaves the rules alone. A path that blocks has some as long as it is known. */
+static enum claims_order claims_order_of(struct agent *a, const struct plan_action *action)
+{
+	bool blocks = action->path->when_down == WHEN_DOWN_BLOCK;
+
+	switch (action->type) {
+	case ACTION_PATH_ADD:
+		return blocks ? CLAIMS_WORKERS_FIRST : 0;
+	case ACTION_PATH_UPDATE:
+		return update_changes_rules(a, action) ? CLAIMS_WORKERS_FIRST : 0;
+	case ACTION_PATH_CLAIM:
 		return CLAIMS_WORKERS_FIRST;
-	return type == ACTION_PATH_UNCLAIM ? CLAIMS_KERNEL_FIRST : 0;
+	case ACTION_PATH_UNCLAIM:
+		return CLAIMS_KERNEL_FIRST;
+	case ACTION_PATH_REMOVE:
+		return blocks ? CLAIMS_KERNEL_FIRST : 0;
+	}
+	return 0;
 }
 
 void apply_intent(struct agent *a, struct intent *intent)
@@ -224,15 +275,18 @@ void apply_intent(struct agent *a, struct intent *intent)
 	plan_init(&plan, a->applied, intent);
 	while ((count = plan_next(&plan, actions, 16)) > 0)
 		for (uint32_t i = 0; i < count; i++) {
-			enum claims_order order = claims_order_of(actions[i].type);
+			enum claims_order order = claims_order_of(a, &actions[i]);
 
 			if (marked && order != marked)
 				claims_put(a, marked);
 			action_do(a, &actions[i]);
 			marked = order;
 		}
-	if (marked)
-		claims_put(a, marked);
+	/* The first intent puts rules into force even if it has none: those of our last life go. */
+	if (marked || !a->is_told)
+		claims_put(a, marked ? marked : CLAIMS_WORKERS_FIRST);
+	a->is_told = true;
+	agree_on_paths(a);
 	intent_free(a->applied);
 	a->applied = intent;
 	a->report_is_due = true;
@@ -269,7 +323,10 @@ void apply_lost(struct agent *a, uint32_t index)
 
 void apply_release(struct agent *a)
 {
+	/* What an earlier life left in force, and nobody has told us of, stays so. */
+	if (!a->is_told)
+		return;
 	for (uint32_t i = 0; i < a->slots.high; i++)
-		a->slots.slot[i].is_claiming = false;
-	claims_apply(&a->slots, CLAIMS_KERNEL_FIRST, a->fastpath, a->kernel, a->config->port_count);
+		slot_set_claiming(&a->slots.slot[i], false);
+	claims_apply(&a->slots, CLAIMS_KERNEL_FIRST, a->fastpath, a->kernel, KERNEL_HOMES);
 }

@@ -12,10 +12,14 @@ static uint32_t claims_collect(const struct slots *slots, struct ruleset_claim *
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < slots->high; i++)
-		if (slots->slot[i].is_used && slots->slot[i].is_claiming)
-			claims[count++] = (struct ruleset_claim){.path = &slots->slot[i].intent,
-								 .handle = slots->slot[i].handle};
+	for (uint32_t i = 0; i < slots->high; i++) {
+		const struct slot *slot = &slots->slot[i];
+
+		if (slot->is_used && (slot->is_claiming || slot->is_blocking))
+			claims[count++] = (struct ruleset_claim){.path = &slot->intent,
+								 .handle = slot->handle,
+								 .is_idle = !slot->is_claiming};
+	}
 	return count;
 }
 
@@ -32,42 +36,37 @@ static int claims_compile(const struct slots *slots, const struct ruleset **rule
 }
 
 /* All that takes long and all that can fail comes before the first flip. */
-static int kernel_prepare(struct kernel_rules *kernel, uint32_t port_count,
-			  const struct ruleset *rules)
+static int kernel_prepare(struct kernel_rules *kernel, uint32_t count, const struct ruleset *rules)
 {
-	for (uint32_t i = 0; i < port_count; i++) {
-		int ret = kernel[i].kind == KERNEL_RULES_NONE
-				  ? 0
-				  : kernel_rules_prepare(&kernel[i], rules);
+	int ret = 0;
 
-		if (ret)
-			return ret;
-	}
-	return 0;
+	for (uint32_t i = 0; i < count && !ret; i++)
+		if (kernel_rules_has_claims(&kernel[i]))
+			ret = kernel_rules_prepare(&kernel[i], rules);
+	return ret;
 }
 
-static int kernel_commit(struct kernel_rules *kernel, uint32_t port_count)
+static int kernel_commit(struct kernel_rules *kernel, uint32_t count)
 {
-	for (uint32_t i = 0; i < port_count; i++) {
-		int ret = kernel[i].kind == KERNEL_RULES_NONE ? 0 : kernel_rules_commit(&kernel[i]);
+	int ret = 0;
 
-		if (ret)
-			return ret;
-	}
-	return 0;
+	for (uint32_t i = 0; i < count && !ret; i++)
+		if (kernel_rules_has_claims(&kernel[i]))
+			ret = kernel_rules_commit(&kernel[i]);
+	return ret;
 }
 
 int claims_apply(const struct slots *slots, enum claims_order order, struct fastpath *fastpath,
-		 struct kernel_rules *kernel, uint32_t port_count)
+		 struct kernel_rules *kernel, uint32_t count)
 {
 	const struct ruleset *rules;
 	int ret = claims_compile(slots, &rules);
 
 	if (ret)
 		return ret;
-	ret = kernel_prepare(kernel, port_count, rules);
+	ret = kernel_prepare(kernel, count, rules);
 	if (!ret && order == CLAIMS_KERNEL_FIRST)
-		ret = kernel_commit(kernel, port_count);
+		ret = kernel_commit(kernel, count);
 	if (ret) {
 		ruleset_heap_free(rules);
 		return ret;
@@ -77,6 +76,6 @@ int claims_apply(const struct slots *slots, enum claims_order order, struct fast
 		fastpath_fence(fastpath, FENCE_TURNS);
 	ret = fastpath_rules_set(fastpath, rules);
 	if (!ret && order == CLAIMS_WORKERS_FIRST)
-		ret = kernel_commit(kernel, port_count);
+		ret = kernel_commit(kernel, count);
 	return ret;
 }

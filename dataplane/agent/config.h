@@ -9,8 +9,11 @@
 #pragma once
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "dataplane/abi/verdict.h"
 
 #define CONFIG_NAME_BYTES   64
 #define CONFIG_PATH_BYTES   108
@@ -18,6 +21,7 @@
 #define CONFIG_DEVICE_BYTES 256
 #define CONFIG_WORKERS_MAX  16
 #define CONFIG_PORTS_MAX    16
+#define CONFIG_NO_PRIORITY  0xff /* the class is never paused */
 
 enum config_role {
 	CONFIG_LAN = 1,
@@ -45,6 +49,9 @@ struct config_port {
 	char device[CONFIG_DEVICE_BYTES]; /* ethdev: DPDK devargs; else empty */
 	char exception[IFNAMSIZ];	  /* ethdev: name of the TAP exception port; else empty */
 	uint32_t mtu;			  /* ethdev, 0: 1,500; else 0 */
+	uint64_t speed_bps;		  /* lan, 0: what driver or kernel say */
+	bool has_pfc;			  /* lan: priority pauses, sent and obeyed */
+	uint8_t priority[CLASS_COUNT];	  /* has_pfc: of each class, or CONFIG_NO_PRIORITY */
 };
 
 struct gateway_config {

@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/core/units.h"
 #include "dataplane/agent/config_text.h"
 
-#define MTU_MIN 1280 /* IPv6's least */
-#define MTU_MAX 9600
+#define MTU_MIN	      1280 /* IPv6's least */
+#define MTU_MAX	      9600
+#define SPEED_MIN_BPS 1000000ull
+#define SPEED_MAX_BPS 400000000000ull
 
 static const char *place_of(char *out, size_t size, uint32_t index, const char *key)
 {
@@ -98,6 +101,70 @@ static int port_check_unique(const struct config_reading *reading,
 	return 0;
 }
 
+static int speed_read(const struct config_reading *reading, uint32_t index, const char *text,
+		      uint64_t *bps)
+{
+	if (units_parse_rate(text, bps))
+		return config_wrong(reading, PLACE(index, "speed"),
+				    "'%s' is not a rate such as 25G or 100G", text);
+	if (*bps < SPEED_MIN_BPS || *bps > SPEED_MAX_BPS)
+		return config_wrong(reading, PLACE(index, "speed"),
+				    "'%s' is not between 1M and 400G", text);
+	return 0;
+}
+
+static int priority_read(const struct config_reading *reading, uint32_t index, const char *key,
+			 const char *text, uint8_t *priority)
+{
+	uint32_t number;
+	char place[32];
+
+	if (!text)
+		return 0;
+	if (!strcmp(text, "none")) {
+		*priority = CONFIG_NO_PRIORITY;
+		return 0;
+	}
+	snprintf(place, sizeof(place), "pfc.%s", key);
+	if (strlen(text) != 1 ||
+	    config_read_number(reading, PLACE(index, place), text, 0, 7, &number))
+		return config_wrong(reading, PLACE(index, place),
+				    "'%s' is neither a priority from 0 to 7 nor none", text);
+	*priority = (uint8_t)number;
+	return 0;
+}
+
+static int pfc_read(const struct config_reading *reading, uint32_t index,
+		    const struct config_raw_pfc *raw, struct config_port *port)
+{
+	port->has_pfc = true;
+	port->priority[CLASS_LOSSLESS] = 3;
+	port->priority[CLASS_BULK] = 4;
+	if (priority_read(reading, index, "lossless", raw->lossless,
+			  &port->priority[CLASS_LOSSLESS]) ||
+	    priority_read(reading, index, "bulk", raw->bulk, &port->priority[CLASS_BULK]) ||
+	    priority_read(reading, index, "control", raw->control, &port->priority[CLASS_CONTROL]))
+		return -EINVAL;
+	return 0;
+}
+
+/* What only a LAN port has. */
+static int lan_read(const struct config_reading *reading, uint32_t index,
+		    const struct config_raw_port *raw, struct config_port *port)
+{
+	memset(port->priority, CONFIG_NO_PRIORITY, sizeof(port->priority));
+	if (port->role != CONFIG_LAN && raw->speed)
+		return config_wrong(
+			reading, PLACE(index, "speed"),
+			"only lan ports have one; how fast a link is says the control plane");
+	if (port->role != CONFIG_LAN && raw->pfc)
+		return config_wrong(reading, PLACE(index, "pfc"),
+				    "only lan ports have it: no pause crosses the WAN");
+	if (raw->speed && speed_read(reading, index, raw->speed, &port->speed_bps))
+		return -EINVAL;
+	return raw->pfc ? pfc_read(reading, index, raw->pfc, port) : 0;
+}
+
 static int port_read(const struct config_reading *reading, uint32_t index,
 		     const struct config_raw_port *raw, struct config_port *port)
 {
@@ -115,6 +182,8 @@ static int port_read(const struct config_reading *reading, uint32_t index,
 		return -EINVAL;
 	port->role = (enum config_role)role;
 	port->mode = (enum config_mode)mode;
+	if (lan_read(reading, index, raw, port))
+		return -EINVAL;
 	if (port->mode == CONFIG_ETHDEV)
 		return ethdev_port_read(reading, index, raw, port);
 	return kernel_port_read(reading, index, raw, port);

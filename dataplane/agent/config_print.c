@@ -11,6 +11,20 @@ static void text_print(const char *key, const char *text, FILE *out)
 	fputs("\"\n", out);
 }
 
+static void pfc_print(const struct config_port *port, FILE *out)
+{
+	static const char *const names[] = {
+		[CLASS_LOSSLESS] = "lossless", [CLASS_BULK] = "bulk", [CLASS_CONTROL] = "control"};
+
+	fputs("    pfc:\n", out);
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (port->priority[i] == CONFIG_NO_PRIORITY)
+			fprintf(out, "      %s: none\n", names[i]);
+		else
+			fprintf(out, "      %s: %u\n", names[i], port->priority[i]);
+	}
+}
+
 static void port_print(const struct config_port *port, FILE *out)
 {
 	text_print("  - name", port->name, out);
@@ -18,12 +32,16 @@ static void port_print(const struct config_port *port, FILE *out)
 	fprintf(out, "    mode: %s\n", config_mode_name(port->mode));
 	if (port->mode != CONFIG_ETHDEV) {
 		text_print("    interface", port->interface, out);
-		return;
+	} else {
+		text_print("    device", port->device, out);
+		text_print("    exception", port->exception, out);
 	}
-	text_print("    device", port->device, out);
-	text_print("    exception", port->exception, out);
 	if (port->mtu)
 		fprintf(out, "    mtu: %u\n", port->mtu);
+	if (port->speed_bps)
+		fprintf(out, "    speed: %llu\n", (unsigned long long)port->speed_bps);
+	if (port->has_pfc)
+		pfc_print(port, out);
 }
 
 int config_print(const struct gateway_config *config, FILE *out)

@@ -15,11 +15,25 @@ static const cyaml_schema_field_t memory_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t pfc_fields[] = {
+	TEXT(struct config_raw_pfc, lossless),
+	TEXT(struct config_raw_pfc, bulk),
+	TEXT(struct config_raw_pfc, control),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t port_fields[] = {
-	TEXT(struct config_raw_port, name),   TEXT(struct config_raw_port, role),
-	TEXT(struct config_raw_port, mode),   TEXT(struct config_raw_port, interface),
-	TEXT(struct config_raw_port, device), TEXT(struct config_raw_port, exception),
-	TEXT(struct config_raw_port, mtu),    CYAML_FIELD_END,
+	TEXT(struct config_raw_port, name),
+	TEXT(struct config_raw_port, role),
+	TEXT(struct config_raw_port, mode),
+	TEXT(struct config_raw_port, interface),
+	TEXT(struct config_raw_port, device),
+	TEXT(struct config_raw_port, exception),
+	TEXT(struct config_raw_port, mtu),
+	TEXT(struct config_raw_port, speed),
+	CYAML_FIELD_MAPPING_PTR("pfc", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+				struct config_raw_port, pfc, pfc_fields),
+	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t port_value = {

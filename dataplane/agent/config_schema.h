@@ -9,8 +9,13 @@
 
 #include <cyaml/cyaml.h>
 
+struct config_raw_pfc {
+	char *lossless, *bulk, *control;
+};
+
 struct config_raw_port {
-	char *name, *role, *mode, *interface, *device, *exception, *mtu;
+	char *name, *role, *mode, *interface, *device, *exception, *mtu, *speed;
+	struct config_raw_pfc *pfc; /* NULL: off */
 };
 
 struct config_raw {

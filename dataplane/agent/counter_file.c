@@ -59,6 +59,10 @@ static void header_lay_out(struct cw_counters_header *header,
 	header->path_count_stride = sizeof(struct cw_path_counters);
 	header->path_count_offset = end;
 	end += header->workers * header->paths * header->path_count_stride;
+	end = align(end);
+	header->link_stride = sizeof(struct cw_link_counters);
+	header->link_offset = end;
+	end += header->workers * CW_LINKS * header->link_stride;
 	header->file_bytes = align(end);
 }
 
@@ -241,6 +245,15 @@ struct cw_path_counters *counter_file_path_counters(struct counter_file *file, u
 	assert(worker < header->workers && slot < header->paths);
 	return (void *)(file->base + header->path_count_offset +
 			(worker * header->paths + slot) * header->path_count_stride);
+}
+
+struct cw_link_counters *counter_file_link_counters(struct counter_file *file, uint32_t worker)
+{
+	const struct cw_counters_header *header = counter_file_header(file);
+
+	assert(worker < header->workers);
+	return (struct cw_link_counters *)(file->base + header->link_offset +
+					   (size_t)worker * CW_LINKS * header->link_stride);
 }
 
 void counter_file_heartbeat(struct counter_file *file, uint64_t now_ns)

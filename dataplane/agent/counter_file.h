@@ -41,6 +41,8 @@ struct cw_port_counters *counter_file_port(struct counter_file *file, uint32_t w
 /* One worker's blocks lie side by side: from slot 0 on they may be used as an array, ports' too. */
 struct cw_path_counters *counter_file_path_counters(struct counter_file *file, uint32_t worker,
 						    uint32_t slot);
+/* The worker's [CW_LINKS]. */
+struct cw_link_counters *counter_file_link_counters(struct counter_file *file, uint32_t worker);
 
 /* The agent, every 100 ms: says that the gateway lives. CLOCK_MONOTONIC. */
 void counter_file_heartbeat(struct counter_file *file, uint64_t now_ns);

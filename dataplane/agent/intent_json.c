@@ -134,6 +134,28 @@ static int get_phase(struct place *at, json_t *object, uint8_t *out)
 	return place_fail(at, "phase \"%.20s\" is unknown to this gateway", text);
 }
 
+/* Absent from an older control: the safe one. */
+static int get_when_down(struct place *at, json_t *object, uint8_t *out)
+{
+	static const char *const names[WHEN_DOWN_COUNT] = {
+		[WHEN_DOWN_BLOCK] = "block",
+		[WHEN_DOWN_BEST_EFFORT] = "best_effort",
+	};
+	const char *text;
+
+	if (!json_object_get(object, "when_down"))
+		return 0;
+	if (get_text(at, object, "when_down", &text))
+		return -EINVAL;
+	for (uint8_t i = 0; i < WHEN_DOWN_COUNT; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*out = i;
+			return 0;
+		}
+	}
+	return place_fail(at, "when_down \"%.20s\" is unknown to this gateway", text);
+}
+
 static int get_protocol(struct place *at, json_t *object, uint8_t *out)
 {
 	static const char *const names[PROTOCOL_COUNT] = {
@@ -231,6 +253,20 @@ static int get_matches(struct place *at, json_t *object, struct intent_path *pat
 	return 0;
 }
 
+/* Of the peer; what the digits must be, intent_check knows. */
+static int get_certificate(struct place *at, json_t *object, char *out)
+{
+	const char *text;
+
+	if (get_text(at, object, "certificate", &text))
+		return -EINVAL;
+	if (strlen(text) != INTENT_CERTIFICATE_BYTES - 1)
+		return place_fail(at, "certificate is not %d digits long",
+				  INTENT_CERTIFICATE_BYTES - 1);
+	memcpy(out, text, INTENT_CERTIFICATE_BYTES);
+	return 0;
+}
+
 static int get_peer(struct place *at, json_t *object, struct intent_path *path)
 {
 	json_t *peer = json_object_get(object, "peer");
@@ -241,7 +277,9 @@ static int get_peer(struct place *at, json_t *object, struct intent_path *path)
 	if (get_name(at, peer, "gateway", path->peer) ||
 	    get_addr(at, peer, "address", &path->peer_addr) ||
 	    get_number(at, peer, "udp_port", UINT16_MAX, &udp_port) ||
-	    get_number(at, peer, "lanes", UINT16_MAX, &lanes))
+	    get_number(at, peer, "max_bps", INT64_MAX, &path->peer_max_bps) ||
+	    get_number(at, peer, "lanes", UINT16_MAX, &lanes) ||
+	    get_certificate(at, peer, path->peer_certificate))
 		return -EINVAL;
 	path->peer_udp_port = (uint16_t)udp_port;
 	path->peer_lanes = (uint16_t)lanes;
@@ -259,7 +297,9 @@ static int get_numbers(struct place *at, json_t *object, struct intent_path *pat
 	    get_number(at, object, "link", UINT8_MAX, &link) ||
 	    get_number(at, object, "far_lan_mtu", UINT32_MAX, &far_lan_mtu) ||
 	    get_number(at, object, "rate_bps", INT64_MAX, &path->rate_bps) ||
-	    get_number(at, object, "max_bps", INT64_MAX, &path->max_bps))
+	    get_number(at, object, "max_bps", INT64_MAX, &path->max_bps) ||
+	    get_number(at, object, "link_rtt_ns", INT64_MAX, &path->link_rtt_ns) ||
+	    get_number(at, object, "link_bps", INT64_MAX, &path->link_bps))
 		return -EINVAL;
 	path->id = (uint32_t)id;
 	path->generation = (uint32_t)generation;
@@ -283,6 +323,8 @@ static int get_path(struct place *at, json_t *object, size_t index, struct inten
 	err = get_numbers(at, object, path);
 	if (!err)
 		err = get_phase(at, object, &path->phase);
+	if (!err)
+		err = get_when_down(at, object, &path->when_down);
 	if (!err)
 		err = get_name(at, object, "port", path->port);
 	if (!err)

@@ -57,12 +57,27 @@ int kernel_rules_bind(struct kernel_rules *rules, enum kernel_rules_kind kind, u
 	rules->kind = (uint8_t)kind;
 	rules->ifindex = ifindex;
 	rules->prog_id = prog_id;
+	rules->prog_fd = -1;
 	return 0;
 }
 
+/* Does the program wait for a reason to be attached, and is there one now? */
+static bool attach_is_due(const struct kernel_rules *rules)
+{
+	if (rules->kind != KERNEL_RULES_TC || rules->is_attached || rules->prog_fd < 0)
+		return false;
+	return !rules->is_guard || rules->blocks || rules->is_stale_there;
+}
+
+/* A WAN port has all that it needs now; a LAN port waits for rules. */
 int kernel_rules_configure(struct kernel_rules *rules, const struct classify_port *port)
 {
-	return bpf_map_update_elem(rules->config_fd, &first_key, port, BPF_ANY) ? -errno : 0;
+	if (bpf_map_update_elem(rules->config_fd, &first_key, port, BPF_ANY))
+		return -errno;
+	rules->role = (uint8_t)port->role;
+	if (rules->role == CLASSIFY_WAN && attach_is_due(rules))
+		return kernel_tc_attach(rules);
+	return 0;
 }
 
 static int trie_fill(int fd, const struct ruleset *ruleset, enum ruleset_side side)
@@ -156,6 +171,7 @@ int kernel_rules_prepare(struct kernel_rules *rules, const struct ruleset *rules
 	error = slot_fill(rules, slot_next(rules), trie_fd, set_fd);
 	close(trie_fd);
 	close(set_fd);
+	rules->blocks_next = ruleset_blocks(ruleset);
 	return error;
 }
 
@@ -166,7 +182,8 @@ int kernel_rules_commit(struct kernel_rules *rules)
 	if (bpf_map_update_elem(rules->active_fd, &first_key, &slot, BPF_ANY))
 		return -errno;
 	rules->slot = slot;
-	return 0;
+	rules->blocks = rules->blocks_next;
+	return attach_is_due(rules) ? kernel_tc_attach(rules) : 0;
 }
 
 int kernel_rules_apply(struct kernel_rules *rules, const struct ruleset *ruleset)
@@ -208,6 +225,7 @@ int kernel_rules_read(const struct kernel_rules *rules, struct kernel_rules_coun
 	memcpy(counters->passed, sums, sizeof(counters->passed));
 	counters->dropped = sums[KERNEL_COUNT_DROPPED];
 	counters->unserved = sums[KERNEL_COUNT_UNSERVED];
+	counters->blocked = sums[KERNEL_COUNT_BLOCKED];
 	return 0;
 }
 
@@ -217,8 +235,19 @@ void kernel_rules_close(struct kernel_rules *rules)
 		return;
 	if (rules->kind == KERNEL_RULES_XDP)
 		kernel_xdp_detach(rules);
-	if (rules->kind == KERNEL_RULES_TC)
+	if (rules->kind == KERNEL_RULES_TC && rules->is_attached && !rules->blocks)
 		kernel_tc_detach(rules);
+	fd_close(&rules->prog_fd);
 	maps_close(rules);
-	rules->kind = KERNEL_RULES_NONE;
+	*rules = (struct kernel_rules){.kind = KERNEL_RULES_NONE};
+}
+
+int kernel_rules_release(uint32_t ifindex)
+{
+	int xdp = kernel_xdp_release(ifindex);
+	int tc = xdp < 0 ? 0 : kernel_tc_release(ifindex);
+
+	if (xdp < 0)
+		return xdp;
+	return tc < 0 ? tc : xdp + tc;
 }

@@ -3,8 +3,9 @@
 #include "dataplane/agent/kernel_rules.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,10 +25,12 @@
 static int tc_query(const struct bpf_tc_hook *hook, uint32_t *prog_id)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	int there = clsact_has_filter((uint32_t)hook->ifindex, TC_HANDLE, TC_PRIORITY);
+	int there = clsact_exists((uint32_t)hook->ifindex);
 	int error;
 
 	*prog_id = 0;
+	if (there > 0)
+		there = clsact_has_filter((uint32_t)hook->ifindex, TC_HANDLE, TC_PRIORITY);
 	if (there <= 0)
 		return there;
 	error = bpf_tc_query(hook, &opts);
@@ -63,27 +66,54 @@ static int tc_place_check(struct kernel_rules *rules, const struct bpf_tc_hook *
 		return error;
 	if (strcmp(foreign->name, KERNEL_TC_NAME) != 0)
 		return -EBUSY;
-	/* The killed gateway could not remove its qdisc; that is up to us now. */
+	/* The gateway that left it could not remove its qdisc; that is up to us now. */
 	rules->made_clsact = true;
+	rules->is_stale_there = true;
 	return 0;
 }
 
-static int tc_attach(struct kernel_rules *rules, const struct bpf_tc_hook *hook)
+static int tc_load(struct kernel_rules *rules, uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
-		    .flags = BPF_TC_F_REPLACE);
 	struct cw_tc_object *object = cw_tc_object__open_and_load();
-	int error;
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+	int error, fd;
 
 	if (!object)
 		return errno ? -errno : -EINVAL;
-	opts.prog_fd = bpf_program__fd(object->progs.cw_tc);
-	error = bpf_tc_attach(hook, &opts);
+	fd = fcntl(bpf_program__fd(object->progs.cw_tc), F_DUPFD_CLOEXEC, 0);
+	error = fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ? -errno : 0;
 	if (!error)
-		error = kernel_rules_bind(rules, KERNEL_RULES_TC, (uint32_t)hook->ifindex,
-					  opts.prog_id);
+		error = kernel_rules_bind(rules, KERNEL_RULES_TC, ifindex, info.id);
 	cw_tc_object__destroy(object);
+	if (!error)
+		rules->prog_fd = fd;
+	else if (fd >= 0)
+		close(fd);
 	return error;
+}
+
+static int tc_open(struct kernel_rules *rules, uint32_t ifindex, bool is_guard,
+		   struct kernel_rules_foreign *foreign)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	int error;
+
+	*rules = (struct kernel_rules){.is_guard = is_guard};
+	error = tc_place_check(rules, &hook, foreign);
+	return error ? error : tc_load(rules, ifindex);
+}
+
+int kernel_rules_open_packet(struct kernel_rules *rules, uint32_t ifindex,
+			     struct kernel_rules_foreign *foreign)
+{
+	return tc_open(rules, ifindex, false, foreign);
+}
+
+int kernel_rules_open_guard(struct kernel_rules *rules, uint32_t ifindex,
+			    struct kernel_rules_foreign *foreign)
+{
+	return tc_open(rules, ifindex, true, foreign);
 }
 
 /* The qdisc goes when it is ours and nobody else has put anything into it. */
@@ -96,22 +126,27 @@ static void tc_clsact_remove(uint32_t ifindex)
 		bpf_tc_hook_destroy(&hook);
 }
 
-int kernel_rules_open_packet(struct kernel_rules *rules, uint32_t ifindex,
-			     struct kernel_rules_foreign *foreign)
+/* The kernel puts the new filter into the old one's place at once: no packet meets none. */
+int kernel_tc_attach(struct kernel_rules *rules)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
-	int error;
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)rules->ifindex,
+		    .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
+		    .flags = BPF_TC_F_REPLACE, .prog_fd = rules->prog_fd);
+	int error = tc_hook_prepare(rules, &hook);
 
-	rules->made_clsact = false;
-	error = tc_hook_prepare(rules, &hook);
 	if (error)
 		return error;
-	error = tc_place_check(rules, &hook, foreign);
-	if (!error)
-		error = tc_attach(rules, &hook);
-	if (error && rules->made_clsact)
-		tc_clsact_remove(ifindex);
-	return error;
+	error = bpf_tc_attach(&hook, &opts);
+	if (error) {
+		if (rules->made_clsact)
+			tc_clsact_remove(rules->ifindex);
+		return error;
+	}
+	close(rules->prog_fd);
+	rules->prog_fd = -1;
+	rules->is_attached = true;
+	return 0;
 }
 
 void kernel_tc_detach(const struct kernel_rules *rules)
@@ -126,4 +161,22 @@ void kernel_tc_detach(const struct kernel_rules *rules)
 	bpf_tc_detach(&hook, &opts);
 	if (rules->made_clsact)
 		tc_clsact_remove(rules->ifindex);
+}
+
+int kernel_tc_release(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct kernel_rules there = {0};
+	struct kernel_rules_foreign foreign;
+	int error = tc_place_check(&there, &hook, &foreign);
+
+	if (error == -EBUSY || (!error && !there.is_stale_there))
+		return 0;
+	if (!error)
+		error = bpf_tc_detach(&hook, &opts);
+	if (error)
+		return error;
+	tc_clsact_remove(ifindex);
+	return 1;
 }

@@ -109,6 +109,24 @@ int kernel_rules_open_xdp(struct kernel_rules *rules, uint32_t ifindex)
 	return kernel_rules_bind(rules, KERNEL_RULES_XDP, ifindex, prog_id);
 }
 
+int kernel_xdp_release(uint32_t ifindex)
+{
+	char name[KERNEL_PROG_NAME_BYTES];
+	struct xdp_attached attached[XDP_MODES];
+	int error = xdp_query(ifindex, attached), count = 0;
+
+	for (int i = 0; i < XDP_MODES && !error; i++) {
+		if (!attached[i].prog_id)
+			continue;
+		error = kernel_prog_name(attached[i].prog_id, name);
+		if (error || strcmp(name, KERNEL_XDP_NAME) != 0)
+			continue;
+		error = xdp_detach(ifindex, &attached[i]);
+		count += error == 0;
+	}
+	return error ? error : count;
+}
+
 void kernel_xdp_detach(const struct kernel_rules *rules)
 {
 	struct xdp_attached attached[XDP_MODES];

@@ -1,10 +1,9 @@
 /* Facts: for control as JSON each second, for local tools in the counter pages. */
-#include "dataplane/agent/agent_private.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+#include "dataplane/agent/report_transport.h"
+#include "dataplane/core/counter_sum.h"
 
 /* The flow counters are one array of words; sums need not know their names. */
 static void words_add(void *sum, const void *part, size_t bytes)
@@ -25,6 +24,7 @@ void report_path_counters(struct agent *a, uint32_t index, struct cw_path_counte
 
 		words_add(&sum->out, &part->out, sizeof(sum->out));
 		words_add(&sum->in, &part->in, sizeof(sum->in));
+		counter_add_lane(&sum->lane, &part->lane);
 	}
 }
 
@@ -57,17 +57,39 @@ static json_t *flow_json(const struct cw_flow_counters *flow)
 			 "ce_marked", (json_int_t)flow->ce_marked, "drops", drops_json(flow->drop));
 }
 
+/* What the path is run with: a control that has lost its memory tells it the same again. */
+static json_t *path_peer_json(const struct intent_path *intent)
+{
+	return json_pack("{s:s, s:i, s:i, s:I}", "certificate", intent->peer_certificate,
+			 "udp_port", intent->peer_udp_port, "lanes", intent->peer_lanes, "lan_mtu",
+			 (json_int_t)intent->far_lan_mtu);
+}
+
+static json_t *peers_json(const struct agent *a)
+{
+	json_t *list = json_array();
+	struct peer_status status;
+
+	for (uint32_t i = 0; peers_status(a->peers, i, &status); i++)
+		json_array_append_new(list, json_pack("{s:s, s:b, s:s?}", "gateway", status.gateway,
+						      "up", status.is_up, "error",
+						      status.error[0] ? status.error : NULL));
+	return list;
+}
+
 static json_t *path_json(struct agent *a, const struct slot *slot)
 {
 	struct cw_path_counters sum;
 
 	report_path_counters(a, slots_index(&a->slots, slot), &sum);
-	return json_pack("{s:s, s:I, s:I, s:b, s:b, s:b, s:I, s:s?, s:{s:o, s:o}}", "name",
-			 slot->intent.name, "id", (json_int_t)slot->intent.id, "generation",
+	return json_pack("{s:s, s:I, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:s?, s:{s:o, s:o}}",
+			 "name", slot->intent.name, "id", (json_int_t)slot->intent.id, "generation",
 			 (json_int_t)slot->intent.generation, "receiving", slot->is_receiving,
-			 "proved", slot_is_proved(slot), "claiming", slot->is_claiming, "rtt_ns",
-			 (json_int_t)slot->rtt_ns, "error", slot->error[0] ? slot->error : NULL,
-			 "counters", "out", flow_json(&sum.out), "in", flow_json(&sum.in));
+			 "proved", slot_is_proved(slot), "claiming", slot->is_claiming, "keys",
+			 peers_has_keys(a->peers, slot->intent.id), "peer",
+			 path_peer_json(&slot->intent), "rtt_ns", (json_int_t)slot->rtt_ns, "error",
+			 slot->error[0] ? slot->error : NULL, "counters", "out",
+			 flow_json(&sum.out), "in", flow_json(&sum.in));
 }
 
 static json_t *port_json(struct agent *a, uint32_t index)
@@ -106,14 +128,16 @@ static json_t *report_json(struct agent *a)
 	for (uint32_t i = 0; i < a->slots.high; i++)
 		if (a->slots.slot[i].is_used)
 			json_array_append_new(paths, path_json(a, &a->slots.slot[i]));
-	return json_pack("{s:I, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o}", "boot",
-			 (json_int_t)a->boot, "version", CAUSEWAY_VERSION, "revision",
-			 (json_int_t)a->applied->revision, "term", (json_int_t)a->applied->term,
-			 "lan_mtu", (int)smallest_mtu(a, CONFIG_LAN), "wan_mtu",
-			 (int)smallest_mtu(a, CONFIG_WAN), "udp_port", (int)a->config->udp_port,
-			 "lanes", (int)a->config->workers, "workers", (int)a->config->workers,
-			 "buffer_bytes", (json_int_t)fastpath_buffer_bytes(a->fastpath), "ports",
-			 ports, "paths", paths);
+	report_transport_add(a, paths);
+	return json_pack(
+		"{s:I, s:s, s:{s:s}, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o}",
+		"boot", (json_int_t)a->boot, "version", CAUSEWAY_VERSION, "certificate", "sha256",
+		a->certificate.sha256, "revision", (json_int_t)a->applied->revision, "term",
+		(json_int_t)a->applied->term, "lan_mtu", (int)smallest_mtu(a, CONFIG_LAN),
+		"wan_mtu", (int)smallest_mtu(a, CONFIG_WAN), "udp_port", (int)a->config->udp_port,
+		"lanes", (int)a->config->workers, "workers", (int)a->config->workers,
+		"buffer_bytes", (json_int_t)fastpath_buffer_bytes(a->fastpath), "ports", ports,
+		"peers", peers_json(a), "links", report_links_json(a), "paths", paths);
 }
 
 void report_send(struct agent *a)
@@ -132,7 +156,7 @@ void report_facts(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->config->port_count; i++) {
 		struct cw_port_facts *facts = counter_file_port_facts(a->counters, i);
-		struct kernel_rules_counters kernel = {.dropped = 0};
+		struct kernel_rules_counters kernel = {.dropped = 0}, guard = {.blocked = 0};
 		struct fastpath_losses losses;
 
 		fastpath_port_losses(a->fastpath, i, &losses);
@@ -147,7 +171,10 @@ void report_facts(struct agent *a)
 		/* In mode packet the kernel drops its copy of what the worker has: no loss. */
 		if (a->config->ports[i].mode != CONFIG_XDP)
 			continue;
+		if (a->kernel[KERNEL_GUARD(i)].kind != KERNEL_RULES_NONE)
+			kernel_rules_read(&a->kernel[KERNEL_GUARD(i)], &guard);
 		facts->kernel_dropped = kernel.dropped;
+		facts->kernel_blocked = kernel.blocked + guard.blocked;
 		memcpy(facts->kernel_passed, kernel.passed, sizeof(facts->kernel_passed));
 	}
 }

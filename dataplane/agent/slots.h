@@ -19,10 +19,13 @@ struct slot {
 	uint32_t handle;
 	uint32_t proved_generation; /* of the newest probe that came back; 0: none */
 	uint64_t rtt_ns;
+	uint64_t incarnation; /* of the path's life here: key_exchange.h */
 	bool is_used;
 	bool is_receiving; /* the workers have it */
 	bool is_claiming;  /* what the next claims_apply puts into force, */
 	bool is_claimed;   /* and what the last one did */
+	bool is_blocking;  /* likewise: idle rules, which block what nobody claims */
+	bool is_blocked;
 	uint8_t generation;
 	char error[160]; /* why it is not receiving or not claiming; empty: fine */
 };
@@ -38,6 +41,13 @@ void slots_release(struct slots *slots, struct slot *slot);
 /* NULL: no such path. */
 struct slot *slots_by_id(struct slots *slots, uint32_t id);
 uint32_t slots_index(const struct slots *slots, const struct slot *slot);
+
+/* Claims or does not; a path that blocks does so whenever it does not claim. */
+static inline void slot_set_claiming(struct slot *slot, bool is_claiming)
+{
+	slot->is_claiming = is_claiming;
+	slot->is_blocking = !is_claiming && slot->intent.when_down == WHEN_DOWN_BLOCK;
+}
 
 static inline bool slot_is_proved(const struct slot *slot)
 {

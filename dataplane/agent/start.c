@@ -120,10 +120,36 @@ static int port_lock(struct agent *a, uint32_t index, char *error, size_t size)
 	return a->port_locks[index];
 }
 
+/* The driver has attached the XDP program; the rest waits, loaded, for its first rules. */
+static int kernel_open(struct agent *a, uint32_t index, uint32_t ifindex, char *error, size_t size)
+{
+	const struct config_port *port = &a->config->ports[index];
+	struct kernel_rules_foreign foreign = {0};
+	int ret;
+
+	if (port->mode == CONFIG_XDP) {
+		ret = kernel_rules_open_xdp(&a->kernel[index], ifindex);
+		if (!ret && port->role == CONFIG_LAN)
+			ret = kernel_rules_open_guard(&a->kernel[KERNEL_GUARD(index)], ifindex,
+						      &foreign);
+	} else {
+		ret = kernel_rules_open_packet(&a->kernel[index], ifindex, &foreign);
+	}
+	if (ret == -EBUSY && foreign.id)
+		snprintf(
+			error, size,
+			"port %s: the tc filter '%s' (program %u) of somebody else is in our place "
+			"on %s: 'tc filter del dev %s ingress prio 17239'",
+			port->name, foreign.name, foreign.id, port->interface, port->interface);
+	else if (ret)
+		snprintf(error, size, "port %s: the classifier does not attach to %s: %s",
+			 port->name, port->interface, strerror(-ret));
+	return ret;
+}
+
 static int port_open_kernel(struct agent *a, uint32_t index, char *error, size_t size)
 {
 	const struct config_port *port = &a->config->ports[index];
-	struct kernel_rules_foreign foreign;
 	struct netlink_link link;
 	char object[64] = "";
 	int fd = -1, ret = port_lock(a, index, error, size);
@@ -141,14 +167,8 @@ static int port_open_kernel(struct agent *a, uint32_t index, char *error, size_t
 		}
 	}
 	ret = fastpath_port_open(a->fastpath, index, link.mtu, object, error, size);
-	if (!ret) {
-		ret = port->mode == CONFIG_XDP
-			      ? kernel_rules_open_xdp(&a->kernel[index], link.ifindex)
-			      : kernel_rules_open_packet(&a->kernel[index], link.ifindex, &foreign);
-		if (ret)
-			snprintf(error, size, "port %s: the classifier does not attach to %s: %s",
-				 port->name, port->interface, strerror(-ret));
-	}
+	if (!ret)
+		ret = kernel_open(a, index, link.ifindex, error, size);
 	if (fd >= 0)
 		close(fd);
 	return ret;
@@ -177,6 +197,17 @@ void start_classify(struct agent *a, uint32_t index)
 	}
 }
 
+int start_configure(struct agent *a, uint32_t index)
+{
+	struct kernel_rules *homes[] = {&a->kernel[index], &a->kernel[KERNEL_GUARD(index)]};
+	int ret = 0;
+
+	for (int i = 0; i < 2 && !ret; i++)
+		if (homes[i]->kind != KERNEL_RULES_NONE)
+			ret = kernel_rules_configure(homes[i], &a->classify[index]);
+	return ret;
+}
+
 int start_ports(struct agent *a, char *error, size_t size)
 {
 	for (uint32_t i = 0; i < a->config->port_count; i++) {
@@ -196,8 +227,7 @@ int start_ports(struct agent *a, char *error, size_t size)
 		}
 		/* At once: a peer may be sending already, and the kernel would answer it. */
 		start_classify(a, i);
-		if (a->kernel[i].kind != KERNEL_RULES_NONE)
-			ret = kernel_rules_configure(&a->kernel[i], &a->classify[i]);
+		ret = start_configure(a, i);
 		if (ret) {
 			snprintf(error, size, "port %s: the classifier cannot be configured: %s",
 				 port->name, strerror(-ret));
@@ -249,5 +279,6 @@ int start_state(struct agent *a, char *error, size_t size)
 			 a->config->state_dir, strerror(-ret));
 	else if (warning[0])
 		agent_log("%s", warning);
-	return ret;
+	return ret ? ret
+		   : certificate_open(&a->certificate, &a->state, a->config->name, error, size);
 }

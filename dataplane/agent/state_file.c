@@ -70,8 +70,7 @@ static int write_synced(int dir_fd, const char *name, const char *data, size_t l
 	return err;
 }
 
-static int replace_file(const struct state_file *state, const char *name, const char *data,
-			size_t len)
+int state_file_write(const struct state_file *state, const char *name, const char *data, size_t len)
 {
 	int dir_fd = open(state->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char beside[64];
@@ -108,8 +107,7 @@ static int read_all(int fd, char *data, size_t size, size_t *len)
 	return 0;
 }
 
-/* The whole file with a 0 behind it, malloc'ed. */
-static int read_file(const struct state_file *state, const char *name, char **data, size_t *len)
+int state_file_read(const struct state_file *state, const char *name, char **data, size_t *len)
 {
 	char path[sizeof(state->dir) + 32];
 	struct stat info;
@@ -139,7 +137,7 @@ static int read_file(const struct state_file *state, const char *name, char **da
 
 int state_file_save_intent(const struct state_file *state, const char *line, size_t len)
 {
-	return replace_file(state, "intent.json", line, len);
+	return state_file_write(state, "intent.json", line, len);
 }
 
 static int parse_saved(const struct state_file *state, const char *text, size_t len,
@@ -171,7 +169,7 @@ int state_file_load_intent(const struct state_file *state, struct intent **inten
 
 	*intent = NULL;
 	warning[0] = '\0';
-	err = read_file(state, "intent.json", &text, &len);
+	err = state_file_read(state, "intent.json", &text, &len);
 	if (err == -ENOENT)
 		return 0;
 	if (err) {
@@ -210,7 +208,7 @@ int state_file_next_boot(const struct state_file *state, uint32_t *boot, char *w
 	int err;
 
 	warning[0] = '\0';
-	err = read_file(state, "boot", &text, &len);
+	err = state_file_read(state, "boot", &text, &len);
 	if ((err && err != -ENOENT) || (!err && !boot_parse(text, len, &stored))) {
 		snprintf(warning, INTENT_JSON_ERROR_BYTES,
 			 "restart count %s: counting on from the clock",
@@ -220,5 +218,5 @@ int state_file_next_boot(const struct state_file *state, uint32_t *boot, char *w
 	free(text);
 	*boot = stored + 1;
 	snprintf(digits, sizeof(digits), "%u\n", *boot);
-	return replace_file(state, "boot", digits, strlen(digits));
+	return state_file_write(state, "boot", digits, strlen(digits));
 }

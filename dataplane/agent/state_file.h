@@ -1,6 +1,6 @@
 /*
  * What a gateway remembers over a restart, in <state_dir>/<gateway>/: its last intent line
- * (intent.json) and its restart count (boot).
+ * (intent.json), its restart count (boot) and who it is (identity.pem; certificate.h).
  *
  * Agent thread, blocking file I/O of a few kilobytes. A file is replaced whole: written beside,
  * synced, renamed, and the directory synced, so that after a crash either the old or the new text
@@ -19,6 +19,11 @@ struct state_file {
 
 /* Makes the directory where it is missing. 0 or -errno (-ENAMETOOLONG, -EACCES, ...). */
 int state_file_open(struct state_file *state, const char *state_dir, const char *gateway);
+/* Any file of the directory, readable by its owner only. 0 or -errno; the old one stays then. */
+int state_file_write(const struct state_file *state, const char *name, const char *data,
+		     size_t len);
+/* The whole file, at most 16 MiB, with a 0 behind it; the caller's to free. 0 or -errno. */
+int state_file_read(const struct state_file *state, const char *name, char **data, size_t *len);
 /* 0 or -errno; the earlier line stays when this fails. */
 int state_file_save_intent(const struct state_file *state, const char *line, size_t len);
 /*

@@ -15,3 +15,5 @@
  * and ends at BACKOFF_MAX_NS.
  */
 uint64_t backoff_delay_ns(uint32_t attempt, uint64_t random);
+/* The same with other bounds: max_ns >= 2 * min_ns > 0. */
+uint64_t backoff_between_ns(uint64_t min_ns, uint64_t max_ns, uint32_t attempt, uint64_t random);

@@ -2,7 +2,7 @@
  * How an inner packet larger than one tunnel packet is cut. Pure; any thread.
  *
  * All pieces are max bytes but the last, which is 1 to max. So a receiver that has seen any piece
- * but the last knows every offset (reasm.h checks them).
+ * but the last knows every offset (order.h).
  */
 #pragma once
 

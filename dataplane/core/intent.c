@@ -28,6 +28,17 @@ static bool name_is_valid(const char *name)
 	return name[0] != '\0' && memchr(name, '\0', INTENT_NAME_BYTES) != NULL;
 }
 
+static bool certificate_is_valid(const char *digits)
+{
+	for (uint32_t i = 0; i < INTENT_CERTIFICATE_BYTES - 1; i++) {
+		bool is_digit = digits[i] >= '0' && digits[i] <= '9';
+
+		if (!is_digit && (digits[i] < 'a' || digits[i] > 'f'))
+			return false;
+	}
+	return digits[INTENT_CERTIFICATE_BYTES - 1] == '\0';
+}
+
 static bool prefix_is_valid(const struct ip_prefix *prefix)
 {
 	if (prefix->len > 128)
@@ -93,13 +104,19 @@ static enum intent_fault path_check(const struct intent_path *path)
 		return INTENT_PHASE;
 	if (path->class >= CLASS_COUNT || path->dscp >= DSCP_COUNT)
 		return INTENT_CLASS;
+	if (path->when_down >= WHEN_DOWN_COUNT)
+		return INTENT_WHEN_DOWN;
 	if (path->peer_udp_port == 0 || path->peer_lanes == 0 ||
 	    path->peer_udp_port > UINT16_MAX - (path->peer_lanes - 1))
 		return INTENT_PEER;
 	if (ip_addr_is_v4(&path->local_addr) != ip_addr_is_v4(&path->peer_addr))
 		return INTENT_FAMILY;
-	if (path->max_bps == 0 || path->max_bps < path->rate_bps)
+	if (path->max_bps == 0 || path->max_bps < path->rate_bps || path->peer_max_bps == 0)
 		return INTENT_RATE;
+	if (path->link_rtt_ns == 0 || path->link_rtt_ns > INTENT_RTT_MAX_NS || path->link_bps == 0)
+		return INTENT_LINK;
+	if (!certificate_is_valid(path->peer_certificate))
+		return INTENT_CERTIFICATE;
 	return selectors_check(path);
 }
 
@@ -143,9 +160,12 @@ const char *intent_fault_text(enum intent_fault fault)
 		[INTENT_PEER] = "the peer's UDP ports are out of range",
 		[INTENT_FAMILY] = "local and peer address are of different families",
 		[INTENT_RATE] = "the maximal rate is 0 or below the guaranteed one",
+		[INTENT_LINK] = "the link's round trip or capacity is out of range",
+		[INTENT_CERTIFICATE] = "the peer's certificate is no SHA-256 in lower-case hex",
 		[INTENT_PREFIXES] = "prefixes are missing, too many, or have host bits",
 		[INTENT_MATCH] = "matches are missing, too many, or have ports that do not apply",
 		[INTENT_RANGE] = "a port range is reversed",
+		[INTENT_WHEN_DOWN] = "when_down is unknown",
 	};
 
 	return fault < INTENT_FAULT_COUNT ? text[fault] : "unknown fault";
@@ -236,6 +256,9 @@ bool intent_path_same_identity(const struct intent_path *a, const struct intent_
 bool intent_path_same_settings(const struct intent_path *a, const struct intent_path *b)
 {
 	return intent_path_same_identity(a, b) && a->generation == b->generation &&
-	       a->dscp == b->dscp && a->far_lan_mtu == b->far_lan_mtu &&
-	       a->rate_bps == b->rate_bps && a->max_bps == b->max_bps;
+	       a->dscp == b->dscp && a->when_down == b->when_down &&
+	       a->far_lan_mtu == b->far_lan_mtu && a->rate_bps == b->rate_bps &&
+	       a->max_bps == b->max_bps && a->link_rtt_ns == b->link_rtt_ns &&
+	       a->link_bps == b->link_bps && a->peer_max_bps == b->peer_max_bps &&
+	       strcmp(a->peer_certificate, b->peer_certificate) == 0;
 }

@@ -13,6 +13,9 @@
 #define INTENT_PREFIXES_MAX 16
 #define INTENT_MATCHES_MAX  8
 #define INTENT_RANGES_MAX   8
+/* SHA-256 in 64 hexadecimal digits, and a 0. */
+#define INTENT_CERTIFICATE_BYTES 65
+#define INTENT_RTT_MAX_NS	 10000000000ull
 
 /* Protocol classes that rules name. ANY also takes IP fragments; the others never do. */
 enum intent_protocol {
@@ -40,13 +43,21 @@ enum intent_phase {
 	PHASE_DRAIN = 3,   /* stop claiming, still receive */
 };
 
+/* What becomes of a path's traffic while no gateway carries it. */
+enum intent_when_down {
+	WHEN_DOWN_BLOCK = 0,	   /* it is dropped: it must never leave in clear */
+	WHEN_DOWN_BEST_EFFORT = 1, /* the kernel routes it */
+	WHEN_DOWN_COUNT
+};
+
 struct intent_path {
 	char name[INTENT_NAME_BYTES];
 	uint32_t id;	     /* on the wire, the same at both ends */
 	uint32_t generation; /* of this path's intent */
 	uint8_t phase;	     /* enum intent_phase */
 	uint8_t class;
-	uint8_t dscp; /* outer DSCP */
+	uint8_t dscp;	   /* outer DSCP */
+	uint8_t when_down; /* enum intent_when_down */
 	uint8_t link_id;
 	uint16_t peer_udp_port; /* of lane 0 */
 	uint16_t peer_lanes;
@@ -56,6 +67,10 @@ struct intent_path {
 	char peer[INTENT_NAME_BYTES]; /* the far gateway's name */
 	char port[INTENT_NAME_BYTES]; /* the WAN port here */
 	struct ip_addr local_addr, peer_addr;
+	uint64_t link_rtt_ns;  /* as the operator knows the link, 1 to INTENT_RTT_MAX_NS */
+	uint64_t link_bps;     /* capacity, each way */
+	uint64_t peer_max_bps; /* what the far end shapes to: our windows must take that in */
+	char peer_certificate[INTENT_CERTIFICATE_BYTES]; /* the only one that peer may show */
 	uint8_t near_count, far_count, match_count;
 	struct ip_prefix near[INTENT_PREFIXES_MAX];
 	struct ip_prefix far[INTENT_PREFIXES_MAX];
@@ -80,13 +95,16 @@ enum intent_fault {
 	INTENT_ID,    /* 0, or another path's too */
 	INTENT_GENERATION,
 	INTENT_PHASE,
-	INTENT_CLASS,	 /* class or outer DSCP */
-	INTENT_PEER,	 /* UDP port or lanes */
-	INTENT_FAMILY,	 /* local and peer address differ in family */
-	INTENT_RATE,	 /* max is 0 or below the guaranteed rate */
-	INTENT_PREFIXES, /* none, too many, or bits set past the length: near or far */
-	INTENT_MATCH,	 /* none, too many, unknown protocol, or ports where there are none */
-	INTENT_RANGE,	 /* a port range is reversed */
+	INTENT_CLASS,	    /* class or outer DSCP */
+	INTENT_PEER,	    /* UDP port or lanes */
+	INTENT_FAMILY,	    /* local and peer address differ in family */
+	INTENT_RATE,	    /* a max is 0, or below the guaranteed rate */
+	INTENT_LINK,	    /* round trip or capacity is 0, or the round trip too long */
+	INTENT_CERTIFICATE, /* not 64 lower-case hexadecimal digits */
+	INTENT_PREFIXES,    /* none, too many, or bits set past the length: near or far */
+	INTENT_MATCH,	    /* none, too many, unknown protocol, or ports where there are none */
+	INTENT_RANGE,	    /* a port range is reversed */
+	INTENT_WHEN_DOWN,
 	INTENT_FAULT_COUNT
 };
 
@@ -105,7 +123,7 @@ const struct intent_path *intent_find_id(const struct intent *intent, uint32_t i
 
 /*
  * Does what both ends proved for a still hold for b: the same id and name, tunnel ends, selectors
- * and class? The rest (generation, rates, far MTU, DSCP, phase) may differ.
+ * and class? The rest (generation, rates, far MTU, DSCP, when_down, phase) may differ.
  */
 bool intent_path_same_identity(const struct intent_path *a, const struct intent_path *b);
 /* The same in all but the phase? */

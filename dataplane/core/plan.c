@@ -72,7 +72,7 @@ static bool receive_step(const struct plan *plan, struct plan_action *action)
 	return true;
 }
 
-/* The rules also hold the far LAN's MTU, so a new one is claimed anew. */
+/* The rules also hold the far LAN's MTU and when_down, so new ones are claimed anew. */
 static bool claim_step(const struct plan *plan, struct plan_action *action)
 {
 	const struct intent_path *after = &plan->new->paths[plan->next];
@@ -81,7 +81,7 @@ static bool claim_step(const struct plan *plan, struct plan_action *action)
 	if (!path_claims(after))
 		return false;
 	if (before && path_claims(before) && intent_path_same_identity(before, after) &&
-	    before->far_lan_mtu == after->far_lan_mtu)
+	    before->far_lan_mtu == after->far_lan_mtu && before->when_down == after->when_down)
 		return false;
 	*action = (struct plan_action){.type = ACTION_PATH_CLAIM, .path = after};
 	return true;

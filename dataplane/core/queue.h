@@ -9,6 +9,7 @@
 
 struct queue_slot {
 	uint64_t cookie;
+	uint64_t pushed_ns; /* 0: its time was not told */
 	uint32_t len_bytes;
 	uint32_t tag; /* the caller's */
 };
@@ -39,20 +40,40 @@ static inline uint64_t queue_bytes(const struct queue *q)
 }
 
 /* False when full: the packet stays the caller's. */
-static inline bool queue_push(struct queue *q, uint64_t cookie, uint32_t len_bytes, uint32_t tag)
+static inline bool queue_push_at(struct queue *q, uint64_t cookie, uint32_t len_bytes, uint32_t tag,
+				 uint64_t now)
 {
 	if (queue_packets(q) >= q->max_packets || q->bytes + len_bytes > q->max_bytes)
 		return false;
-	q->slots[q->tail++ & q->mask] =
-		(struct queue_slot){.cookie = cookie, .len_bytes = len_bytes, .tag = tag};
+	q->slots[q->tail++ & q->mask] = (struct queue_slot){
+		.cookie = cookie, .pushed_ns = now, .len_bytes = len_bytes, .tag = tag};
 	q->bytes += len_bytes;
 	return true;
+}
+
+/* The same where nobody asks how long a packet was queued. */
+static inline bool queue_push(struct queue *q, uint64_t cookie, uint32_t len_bytes, uint32_t tag)
+{
+	return queue_push_at(q, cookie, len_bytes, tag, 0);
+}
+
+/* How long a packet that was pushed by queue_push_at has been in the queue. */
+static inline uint64_t queue_sojourn_ns(const struct queue_slot *slot, uint64_t now)
+{
+	return now - slot->pushed_ns;
 }
 
 /* The oldest packet, or NULL; valid until the next pop. */
 static inline const struct queue_slot *queue_peek(const struct queue *q)
 {
 	return q->tail == q->head ? (const struct queue_slot *)0 : &q->slots[q->head & q->mask];
+}
+
+/* The packet that is `ahead` places behind the oldest one, or NULL. */
+static inline const struct queue_slot *queue_ahead(const struct queue *q, uint32_t ahead)
+{
+	return queue_packets(q) > ahead ? &q->slots[(q->head + ahead) & q->mask]
+					: (const struct queue_slot *)0;
 }
 
 /* Takes the oldest packet off; false when there is none. */

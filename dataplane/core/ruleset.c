@@ -24,6 +24,7 @@ struct ruleset {
 	uint64_t *keys;	 /* of the sets */
 	uint32_t *slots; /* open addressing: index of the set + 1 */
 	uint32_t set_count, set_max, slot_mask;
+	bool blocks; /* some rule does */
 };
 
 struct arena {
@@ -65,11 +66,15 @@ static struct classify_rule_set *set_get(struct ruleset *rules, uint64_t key)
 	return &rules->sets[rules->set_count - 1];
 }
 
-/* Does `rule` match all that `other` matches? */
+/*
+ * Does `rule`, standing before `other`, leave it nothing to say? It must match all that the other
+ * matches. Then one that claims decides; an idle one says no more than that it blocks.
+ */
 static bool rule_covers(const struct classify_rule *rule, const struct classify_rule *other)
 {
 	return rule->port_first <= other->port_first && rule->port_last >= other->port_last &&
-	       (rule->dscp_mask & other->dscp_mask) == other->dscp_mask;
+	       (rule->dscp_mask & other->dscp_mask) == other->dscp_mask &&
+	       (!(rule->flags & CLASSIFY_RULE_IDLE) || (other->flags & CLASSIFY_RULE_IDLE));
 }
 
 /* Inserts by precedence, behind its equals; rules that can never be reached are left out. */
@@ -153,6 +158,12 @@ static int pair_protocol_add(struct ruleset *rules, const struct intent_path *pa
 	return 0;
 }
 
+static uint8_t claim_flags(const struct ruleset_claim *claim)
+{
+	return (uint8_t)((claim->path->when_down == WHEN_DOWN_BLOCK ? CLASSIFY_RULE_BLOCK : 0) |
+			 (claim->is_idle ? CLASSIFY_RULE_IDLE : 0));
+}
+
 static int pair_add(struct ruleset *rules, const struct ruleset_claim *claim, uint32_t src,
 		    uint32_t dst)
 {
@@ -160,6 +171,7 @@ static int pair_add(struct ruleset *rules, const struct ruleset_claim *claim, ui
 		.handle = claim->handle,
 		.max_len = claim->path->far_lan_mtu,
 		.class = claim->path->class,
+		.flags = claim_flags(claim),
 		.precedence = (uint16_t)(rules->sides[RULESET_SRC].covered[src] +
 					 rules->sides[RULESET_DST].covered[dst]),
 	};
@@ -198,6 +210,9 @@ static int claim_add(struct ruleset *rules, const struct ruleset_claim *claim)
 		if (!match_is_valid(&path->match[i]))
 			return -EINVAL;
 	}
+	if (claim_flags(claim) == CLASSIFY_RULE_IDLE)
+		return 0;
+	rules->blocks |= (claim_flags(claim) & CLASSIFY_RULE_BLOCK) != 0;
 	covered_mark(rules, RULESET_SRC, path->near, path->near_count);
 	covered_mark(rules, RULESET_DST, path->far, path->far_count);
 	for (uint32_t src = 0; src < rules->sides[RULESET_SRC].table.count; src++) {
@@ -322,6 +337,11 @@ const struct classify_rule_set *ruleset_find(const struct ruleset *rules, uint64
 			return &rules->sets[rules->slots[slot] - 1];
 	}
 	return NULL;
+}
+
+bool ruleset_blocks(const struct ruleset *rules)
+{
+	return rules->blocks;
 }
 
 uint32_t ruleset_prefix_count(const struct ruleset *rules, enum ruleset_side side)

@@ -9,19 +9,30 @@
  * (packets flow near -> far). A path is a rule for its own groups and for every group whose prefix
  * lies inside its own. For one packet the path with the longer near + far prefix wins, then the
  * claim that stands earlier in the array.
+ *
+ * What a path's traffic does while nobody carries it (when_down) is in the same tables, so one
+ * look-up answers both questions. A path that blocks marks its rules (CLASSIFY_RULE_BLOCK): the
+ * verdict bears VERDICT_F_BLOCK, and whichever home finds no gateway behind it drops the packet.
+ * From the moment that a blocking path is known until it is forgotten it has rules, idle ones
+ * (CLASSIFY_RULE_IDLE) while it does not claim. An idle rule never takes a packet away from another
+ * path that claims it; where no path does, the verdict is VERDICT_BLOCK, gateway or not. Where one
+ * does that is only best effort when down, the better idle rule's mark goes with the claim. A
+ * packet that is larger than the far LAN takes is no exception: of a blocking path it is blocked.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/classify_input.h"
 #include "dataplane/core/intent.h"
 
-/* A path to be claimed now, under the handle that its packets get. */
+/* A path to be claimed now, under the handle that its packets get; or one that is only known. */
 struct ruleset_claim {
 	const struct intent_path *path;
 	uint32_t handle;
+	bool is_idle; /* claims nothing; without when_down block it has no rules at all */
 };
 
 enum ruleset_side {
@@ -48,6 +59,9 @@ uint32_t ruleset_group(const struct ruleset *rules, enum ruleset_side side, uint
 		       uint64_t lo);
 /* The rules for a CLASSIFY_KEY, or NULL. O(1). */
 const struct classify_rule_set *ruleset_find(const struct ruleset *rules, uint64_t key);
+
+/* Is there anything that must not leave in clear? */
+bool ruleset_blocks(const struct ruleset *rules);
 
 /* Walks over the tables, to copy them into a kernel's: index 0 <= i < count. */
 uint32_t ruleset_prefix_count(const struct ruleset *rules, enum ruleset_side side);

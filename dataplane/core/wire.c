@@ -1,6 +1,7 @@
 #include "dataplane/core/wire.h"
 
 #include "dataplane/abi/verdict.h"
+#include "dataplane/core/wire_ack.h"
 
 void wire_probe_write(uint8_t *dst, enum wire_frame_type type, const struct wire_probe *probe)
 {
@@ -13,13 +14,13 @@ void wire_probe_write(uint8_t *dst, enum wire_frame_type type, const struct wire
 	bytes_store64(b->time_ns, probe->time_ns);
 }
 
-void wire_boot_write(uint8_t *dst, uint64_t boot)
+void wire_ping_write(uint8_t *dst, uint64_t next_seq)
 {
-	struct wire_boot_bytes *b = (struct wire_boot_bytes *)dst;
+	struct wire_ping_bytes *b = (struct wire_ping_bytes *)dst;
 
 	bytes_store64(dst, 0);
-	b->type = WIRE_BOOT;
-	bytes_store64(b->boot, boot);
+	b->type = WIRE_PING;
+	bytes_store64(b->next_seq, next_seq);
 }
 
 /* The least length of a packet of this type, tag included; 0: unknown type. */
@@ -68,11 +69,13 @@ static uint32_t frame_fixed_bytes(uint8_t type)
 	switch (type) {
 	case WIRE_DATA:
 		return WIRE_DATA_BYTES;
+	case WIRE_ACK:
+		return WIRE_ACK_BYTES;
 	case WIRE_PROBE:
 	case WIRE_PROBE_ECHO:
 		return WIRE_PROBE_BYTES;
-	case WIRE_BOOT:
-		return WIRE_BOOT_BYTES;
+	case WIRE_PING:
+		return WIRE_PING_BYTES;
 	default:
 		return 0;
 	}
@@ -85,6 +88,8 @@ static bool data_is_sound(const struct wire_data *data)
 	if (data->class >= CLASS_COUNT || !data->length_bytes || end > UINT16_MAX)
 		return false;
 	if (data->frag_index >= data->frag_count)
+		return false;
+	if (data->frag_index && data->prev != 1)
 		return false;
 	return (data->frag_index == 0) == (data->frag_offset == 0);
 }
@@ -117,12 +122,25 @@ static uint32_t probe_parse(const uint8_t *src, struct wire_probe *probe)
 	return bytes_load24(b->reserved) ? 0 : WIRE_PROBE_BYTES;
 }
 
-static uint32_t boot_parse(const uint8_t *src, uint64_t *boot)
+static uint32_t ping_parse(const uint8_t *src, uint64_t *next_seq)
 {
-	const struct wire_boot_bytes *b = (const struct wire_boot_bytes *)src;
+	const struct wire_ping_bytes *b = (const struct wire_ping_bytes *)src;
 
-	*boot = bytes_load64(b->boot);
-	return bytes_load64(src) << 8 ? 0 : WIRE_BOOT_BYTES;
+	*next_seq = bytes_load64(b->next_seq);
+	return bytes_load64(src) << 8 ? 0 : WIRE_PING_BYTES;
+}
+
+/* The length only: who wants the contents checks them once, with wire_ack_parse. */
+static uint32_t ack_parse(const uint8_t *src, size_t room, struct wire_frame *frame)
+{
+	const struct wire_ack_bytes *b = (const struct wire_ack_bytes *)src;
+	uint32_t len = wire_ack_bytes(b->block_count);
+
+	if (b->block_count > WIRE_ACK_BLOCKS || room < len)
+		return 0;
+	frame->ack.bytes = src;
+	frame->ack.len = len;
+	return len;
 }
 
 static uint32_t frame_parse(const uint8_t *src, size_t room, struct wire_frame *frame)
@@ -132,11 +150,16 @@ static uint32_t frame_parse(const uint8_t *src, size_t room, struct wire_frame *
 	if (!fixed || room < fixed)
 		return 0;
 	frame->type = *src;
-	if (*src == WIRE_DATA)
+	switch (*src) {
+	case WIRE_DATA:
 		return data_parse(src, room, &frame->data);
-	if (*src == WIRE_BOOT)
-		return boot_parse(src, &frame->boot);
-	return probe_parse(src, &frame->probe);
+	case WIRE_ACK:
+		return ack_parse(src, room, frame);
+	case WIRE_PING:
+		return ping_parse(src, &frame->ping_next_seq);
+	default:
+		return probe_parse(src, &frame->probe);
+	}
 }
 
 static bool pad_is_zero(const struct wire_cursor *cursor)

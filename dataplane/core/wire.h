@@ -25,7 +25,7 @@
 #define WIRE_OVERHEAD_BYTES (WIRE_HEADER_BYTES + WIRE_TAG_BYTES)
 #define WIRE_DATA_BYTES	    16 /* in front of a DATA payload */
 #define WIRE_PROBE_BYTES    24
-#define WIRE_BOOT_BYTES	    16
+#define WIRE_PING_BYTES	    16
 
 #define WIRE_F_KEY_PHASE 0x03 /* which key sealed it */
 #define WIRE_F_FEC	 0x04 /* fec_block and fec_index are in use */
@@ -36,14 +36,12 @@
 enum wire_frame_type {
 	WIRE_PAD = 0, /* the rest of the packet is zero */
 	WIRE_DATA = 1,
-	/* 2 (ACK), 3 (CREDIT) and 7 (CLOSE) belong to the reliable transport: malformed until then.
-	 */
-	WIRE_ACK = 2,
-	WIRE_CREDIT = 3,
+	WIRE_ACK = 2, /* wire_ack.h */
+	/* 3, 6 and 7 were given away once and are malformed: credits ride in ACK, and restarts are
+	 * told by the agents' session. */
 	WIRE_PROBE = 4,
 	WIRE_PROBE_ECHO = 5,
-	WIRE_BOOT = 6,
-	WIRE_CLOSE = 7,
+	WIRE_PING = 8, /* asks for an ACK at once */
 };
 
 /* The bytes themselves. Only wire.h and wire.c look at these; others use the host-order views. */
@@ -109,15 +107,15 @@ _Static_assert(offsetof(struct wire_probe_bytes, generation) == 4, "wire format"
 _Static_assert(offsetof(struct wire_probe_bytes, nonce) == 8, "wire format");
 _Static_assert(offsetof(struct wire_probe_bytes, time_ns) == 16, "wire format");
 
-struct wire_boot_bytes {
+struct wire_ping_bytes {
 	uint8_t type;
 	uint8_t reserved[7];
-	uint8_t boot[8];
+	uint8_t next_seq[8];
 };
-_Static_assert(sizeof(struct wire_boot_bytes) == WIRE_BOOT_BYTES, "wire format");
-_Static_assert(offsetof(struct wire_boot_bytes, type) == 0, "wire format");
-_Static_assert(offsetof(struct wire_boot_bytes, reserved) == 1, "wire format");
-_Static_assert(offsetof(struct wire_boot_bytes, boot) == 8, "wire format");
+_Static_assert(sizeof(struct wire_ping_bytes) == WIRE_PING_BYTES, "wire format");
+_Static_assert(offsetof(struct wire_ping_bytes, type) == 0, "wire format");
+_Static_assert(offsetof(struct wire_ping_bytes, reserved) == 1, "wire format");
+_Static_assert(offsetof(struct wire_ping_bytes, next_seq) == 8, "wire format");
 
 /* Host-order views. */
 struct wire_header {
@@ -140,7 +138,8 @@ struct wire_data {
 	uint16_t frag_offset; /* frag_offset + length_bytes <= 65535 */
 	uint16_t length_bytes;
 	uint32_t seq;		/* low 32 bits of the sequence */
-	uint32_t prev;		/* distance back to the same bucket's sequence before it; 0: none */
+	uint32_t prev;		/* distance back to the same bucket's sequence before it; 0: none.
+				   1 in every fragment but the first */
 	const uint8_t *payload; /* set by wire_frame_next, not looked at by wire_data_write */
 };
 
@@ -151,11 +150,15 @@ struct wire_probe {
 };
 
 struct wire_frame {
-	uint8_t type; /* WIRE_DATA, WIRE_PROBE, WIRE_PROBE_ECHO or WIRE_BOOT */
+	uint8_t type; /* WIRE_DATA, WIRE_ACK, WIRE_PROBE, WIRE_PROBE_ECHO or WIRE_PING */
 	union {
 		struct wire_data data;
+		struct {
+			const uint8_t *bytes;
+			uint32_t len;
+		} ack; /* all of it, for wire_ack_parse, which may still refuse it */
 		struct wire_probe probe;
-		uint64_t boot;
+		uint64_t ping_next_seq; /* the next one that the sender of the lane will use */
 	};
 };
 
@@ -200,8 +203,8 @@ static inline void wire_data_write(uint8_t *dst, const struct wire_data *data)
 
 /* Writes WIRE_PROBE_BYTES; type is WIRE_PROBE or WIRE_PROBE_ECHO. */
 void wire_probe_write(uint8_t *dst, enum wire_frame_type type, const struct wire_probe *probe);
-/* Writes WIRE_BOOT_BYTES. */
-void wire_boot_write(uint8_t *dst, uint64_t boot);
+/* Writes WIRE_PING_BYTES. */
+void wire_ping_write(uint8_t *dst, uint64_t next_seq);
 
 /*
  * The clear header of a packet of len bytes, tag included. False: *why is DROP_OUTER_MALFORMED (too

@@ -1,17 +1,18 @@
+/* The cipher that is none; see aead.h for what it is good for. */
 #include "dataplane/dpdk/aead.h"
 
-#include <rte_common.h>
 #include <string.h>
 
-static uint32_t null_seal(void *key, uint8_t *dst, const struct aead_piece pieces[], uint32_t count,
-			  const uint8_t *aad, uint32_t aad_len, uint64_t packet_number)
+static uint32_t null_seal(const struct aead_key *key, uint8_t *dst,
+			  const struct aead_piece pieces[], uint32_t count, const uint8_t *aad,
+			  uint32_t aad_len, uint64_t packet_number)
 {
 	uint32_t at = 0;
 
-	RTE_SET_USED(key);
-	RTE_SET_USED(aad);
-	RTE_SET_USED(aad_len);
-	RTE_SET_USED(packet_number);
+	(void)key;
+	(void)aad;
+	(void)aad_len;
+	(void)packet_number;
 	for (uint32_t i = 0; i < count; i++) {
 		memcpy(dst + at, pieces[i].data, pieces[i].len);
 		at += pieces[i].len;
@@ -20,15 +21,15 @@ static uint32_t null_seal(void *key, uint8_t *dst, const struct aead_piece piece
 	return at + AEAD_TAG_BYTES;
 }
 
-static bool null_open(void *key, uint8_t *data, uint32_t len, const uint8_t *aad, uint32_t aad_len,
-		      uint64_t packet_number)
+static bool null_open(const struct aead_key *key, uint8_t *data, uint32_t len, const uint8_t *aad,
+		      uint32_t aad_len, uint64_t packet_number)
 {
 	uint64_t tag[2];
 
-	RTE_SET_USED(key);
-	RTE_SET_USED(aad);
-	RTE_SET_USED(aad_len);
-	RTE_SET_USED(packet_number);
+	(void)key;
+	(void)aad;
+	(void)aad_len;
+	(void)packet_number;
 	if (len < AEAD_TAG_BYTES)
 		return false;
 	memcpy(tag, data + len - AEAD_TAG_BYTES, sizeof(tag));

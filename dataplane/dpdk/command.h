@@ -18,6 +18,7 @@
 struct classify_port;
 struct intent_path;
 struct path;
+struct path_keys;
 struct ruleset;
 
 enum command_type {
@@ -27,6 +28,7 @@ enum command_type {
 	COMMAND_RULES,	      /* rules; the ones in force until now come back */
 	COMMAND_PORT,	  /* index, port: how the classifier knows our own packets there; copied */
 	COMMAND_FENCE,	  /* nothing: the answer says that a turn began */
+	COMMAND_KEYS,	  /* index, keys: copied */
 	COMMAND_NEXT_HOP, /* addr, hop; no answer */
 	COMMAND_STOP,	  /* send what is held, then leave the loop */
 };
@@ -49,6 +51,7 @@ struct command {
 		} update;
 		const struct ruleset *rules;
 		const struct classify_port *port;
+		const struct path_keys *keys;
 		struct {
 			uint8_t state; /* enum hop_state */
 			uint8_t port;
@@ -64,6 +67,9 @@ enum event_type {
 	EVENT_HOP_ASKED, /* addr: somebody sends there and no next hop is known */
 	EVENT_PROVED,	 /* index, generation, rtt_ns: a probe came back */
 	EVENT_LOST,	 /* index: probes come back no more */
+	EVENT_REKEY,	 /* index: its keys wear out */
+	EVENT_STORM,	 /* index: port, storm: priorities have been paused for too long */
+	EVENT_LINK,	 /* index: link number, link: its rate was lowered or is whole again */
 };
 
 struct event {
@@ -79,6 +85,14 @@ struct event {
 			uint64_t rtt_ns;
 			uint32_t generation;
 		} proved;
+		struct {
+			uint64_t rate_bps;
+			uint32_t is_lowered;
+		} link;
+		struct {
+			uint8_t priorities; /* bit each */
+			uint8_t is_ours;    /* the pause; else the LAN's */
+		} storm;
 	};
 	struct ip_addr addr;
 };

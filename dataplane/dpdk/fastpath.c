@@ -1,4 +1,4 @@
-#include "dataplane/dpdk/fastpath.h"
+#include "dataplane/dpdk/fastpath_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,30 +12,10 @@
 
 #include "dataplane/agent/ruleset_heap.h"
 #include "dataplane/dpdk/eal.h"
-#include "dataplane/dpdk/worker.h"
 
-#define COMMAND_TIMEOUT_NS 1000000000ull
 /* Of memory.size: the rest holds workers, paths, rings and rounding. */
 #define POOL_SHARE_PERCENT 70
 #define POOL_MBUFS_MAX	   65536u
-
-struct fastpath {
-	const struct gateway_config *config;
-	const struct fastpath_events *events;
-	struct port ports[PORTS_MAX];
-	uint32_t port_count;
-	struct classifier classifier;
-	struct worker *workers[WORKERS_MAX];
-	uint32_t worker_count; /* made */
-	bool is_running;
-	int event_fd;
-	struct clock_base clock;
-	struct counter_file *counters;
-	const struct ruleset *rules;
-	/* The command that is under way: how many workers have yet to answer it. */
-	uint64_t cookie;
-	uint32_t unanswered;
-};
 
 static int has_huge_pages(const struct fastpath *f)
 {
@@ -60,6 +40,17 @@ static void start_arguments(struct fastpath *f, struct eal_config *eal, const ch
 			pci[eal->pci_count++] = config->ports[i].device;
 }
 
+/* Workers take keys without asking: here it shows whether they can. */
+static int cipher_try(void)
+{
+	const uint8_t zeros[AEAD_KEY_BYTES] = {0};
+	struct aead_key key;
+	int ret = aead_key_init(&key, zeros, zeros);
+
+	aead_key_erase(&key);
+	return ret;
+}
+
 struct fastpath *fastpath_create(const struct gateway_config *config,
 				 const struct fastpath_events *events, const char *log_path,
 				 char *error, size_t size)
@@ -79,6 +70,14 @@ struct fastpath *fastpath_create(const struct gateway_config *config,
 	start_arguments(f, &eal, pci, cpus);
 	ret = eal_start(&eal, error, size);
 	if (ret) {
+		free(f);
+		return NULL;
+	}
+	ret = cipher_try();
+	if (ret) {
+		snprintf(error, size, "no AES-256-GCM: %s",
+			 ret == -ENOTSUP ? "this CPU has no AES instructions" : strerror(-ret));
+		eal_stop();
 		free(f);
 		return NULL;
 	}
@@ -108,12 +107,28 @@ static uint32_t mbuf_bytes(const struct fastpath *f, enum port_mode mode, uint32
 	return bytes > page ? RTE_ALIGN_CEIL(bytes, page) : page / (page / bytes);
 }
 
-static uint32_t mbufs_for(const struct fastpath *f, enum port_mode mode, uint32_t mtu)
+static uint32_t mbufs_for(const struct fastpath *f, enum port_mode mode, uint32_t mtu,
+			  uint32_t needed)
 {
 	uint64_t share = f->config->memory_bytes / 100 * POOL_SHARE_PERCENT / f->config->port_count;
 	uint64_t count = share / mbuf_bytes(f, mode, mtu);
 
-	return (uint32_t)RTE_MIN(count, (uint64_t)POOL_MBUFS_MAX);
+	return (uint32_t)RTE_MIN(count, (uint64_t)RTE_MAX(needed, POOL_MBUFS_MAX));
+}
+
+/* Half of what is to spare is for queues: see worker.c. */
+static uint32_t mbufs_needed(const struct port_config *config)
+{
+	uint32_t needed = port_mbufs_min(config->mode, config->queues);
+	uint32_t classes = 0;
+
+	for (uint32_t i = 0; config->has_pfc && i < CLASS_COUNT; i++)
+		classes += config->priority[i] != PORT_NO_PRIORITY;
+	if (!classes)
+		return needed;
+	return needed +
+	       2 * config->queues *
+		       lan_queued_min(port_ring_frames(config->mode, config->mtu), classes);
 }
 
 int fastpath_port_open(struct fastpath *f, uint32_t index, uint32_t mtu, const char *xdp_object,
@@ -130,20 +145,25 @@ int fastpath_port_open(struct fastpath *f, uint32_t index, uint32_t mtu, const c
 		.xdp_object = xdp_object,
 		.mtu = mtu ? mtu : 1500,
 		.queues = f->config->workers,
+		.speed_bps = cp->speed_bps,
+		.has_pfc = cp->has_pfc,
+		.priority = cp->priority,
 	};
-	uint32_t needed = port_mbufs_min(config.mode, config.queues);
+	uint32_t needed = mbufs_needed(&config);
 	int ret;
 
-	config.mbufs = mbufs_for(f, config.mode, config.mtu);
+	config.mbufs = mbufs_for(f, config.mode, config.mtu, needed);
 	if (config.mbufs < needed) {
 		uint64_t bytes = (uint64_t)needed * mbuf_bytes(f, config.mode, config.mtu) *
 				 f->config->port_count * 100 / POOL_SHARE_PERCENT;
 
 		snprintf(
 			error, size,
-			"port %s: memory.size is too small: %u packet buffers fit and %u are needed; "
+			"port %s: memory.size is too small: %u packet buffers fit and %u are needed%s; "
 			"set it to %lluMiB or more",
-			cp->name, config.mbufs, needed, (unsigned long long)(bytes >> 20) + 1);
+			cp->name, config.mbufs, needed,
+			config.has_pfc ? " (most for what still comes after a pause)" : "",
+			(unsigned long long)(bytes >> 20) + 1);
 		return -ENOMEM;
 	}
 	ret = port_open(&f->ports[index], (uint16_t)index, &config, error, size);
@@ -152,8 +172,7 @@ int fastpath_port_open(struct fastpath *f, uint32_t index, uint32_t mtu, const c
 	return ret;
 }
 
-/* Inner packets that are copied out of tunnel packets live in the pool of the widest LAN port. */
-static struct rte_mempool *lan_pool(const struct fastpath *f)
+struct rte_mempool *fastpath_lan_pool(const struct fastpath *f)
 {
 	const struct port *best = NULL;
 
@@ -175,12 +194,14 @@ static int workers_create(struct fastpath *f, const struct classify_port *classi
 			.clock = &f->clock,
 			.is_adaptive = f->config->idle == CONFIG_ADAPTIVE,
 			.event_fd = f->event_fd,
-			.lan_pool = lan_pool(f),
+			.lan_pool = fastpath_lan_pool(f),
 			.counters = counter_file_worker(f->counters, i),
 			.port_counters = counter_file_port(f->counters, i, 0),
 			.classify = classify,
 		};
 
+		for (uint32_t k = 0; k < f->config->workers; k++)
+			options.link_counters[k] = counter_file_link_counters(f->counters, k);
 		f->workers[i] = worker_create(&options);
 		if (!f->workers[i])
 			return -ENOMEM;
@@ -248,249 +269,13 @@ int fastpath_event_fd(const struct fastpath *f)
 	return f->event_fd;
 }
 
-static void on_done(struct fastpath *f, const struct event *event)
-{
-	/* Rules and intents are shared by the workers and freed by who gave them; paths are not. */
-	if (event->done.command == COMMAND_PATH_REMOVE)
-		path_free((struct path *)(uintptr_t)event->done.object);
-	if (event->done.cookie == f->cookie && f->unanswered)
-		f->unanswered--;
-}
-
-static void event_deliver(struct fastpath *f, const struct event *event)
-{
-	switch (event->type) {
-	case EVENT_DONE:
-		on_done(f, event);
-		break;
-	case EVENT_HOP_ASKED:
-		f->events->on_hop_asked(f->events->arg, &event->addr);
-		break;
-	case EVENT_PROVED:
-		f->events->on_proved(f->events->arg, event->index, event->proved.generation,
-				     event->proved.rtt_ns);
-		break;
-	case EVENT_LOST:
-		f->events->on_lost(f->events->arg, event->index);
-		break;
-	}
-}
-
-/*
- * Inner packets for this machine: management traffic, so few that the agent may carry them. A flood
- * gets one burst a turn, so that heartbeats and reports go on; what it fills is its own ring.
- */
-static void locals_deliver(struct fastpath *f, struct worker *w)
-{
-	void *mbufs[PORT_BURST];
-	uint32_t count = rte_ring_sc_dequeue_burst(w->locals, mbufs, PORT_BURST, NULL);
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct rte_mbuf *mbuf = mbufs[i];
-
-		f->events->on_local(f->events->arg, rte_pktmbuf_mtod(mbuf, const uint8_t *),
-				    rte_pktmbuf_data_len(mbuf));
-		rte_pktmbuf_free(mbuf);
-	}
-	if (!rte_ring_empty(w->locals))
-		eventfd_write(f->event_fd, 1);
-}
-
-void fastpath_poll(struct fastpath *f)
-{
-	struct event event;
-	eventfd_t ignored;
-
-	eventfd_read(f->event_fd, &ignored);
-	for (uint32_t i = 0; i < f->worker_count; i++) {
-		while (event_pop(f->workers[i]->events, &event) == 0)
-			event_deliver(f, &event);
-		locals_deliver(f, f->workers[i]);
-	}
-}
-
-static int push(struct fastpath *f, uint32_t worker, const struct command *command)
-{
-	uint64_t until = clock_ns(&f->clock, rte_rdtsc()) + COMMAND_TIMEOUT_NS;
-
-	while (command_push(f->workers[worker]->commands, command)) {
-		if (clock_ns(&f->clock, rte_rdtsc()) > until)
-			return -ETIMEDOUT;
-		fastpath_poll(f);
-		usleep(20);
-	}
-	return 0;
-}
-
-static void begin(struct fastpath *f)
-{
-	f->cookie++;
-	f->unanswered = 0;
-}
-
-static int wait_answers(struct fastpath *f)
-{
-	uint64_t until = clock_ns(&f->clock, rte_rdtsc()) + COMMAND_TIMEOUT_NS;
-
-	for (fastpath_poll(f); f->unanswered; fastpath_poll(f)) {
-		if (clock_ns(&f->clock, rte_rdtsc()) > until)
-			return -ETIMEDOUT;
-		usleep(20);
-	}
-	return 0;
-}
-
-/* The same command to every worker; waits for all answers. */
-static int broadcast(struct fastpath *f, struct command command)
-{
-	begin(f);
-	command.cookie = f->cookie;
-	for (uint32_t i = 0; i < f->worker_count; i++) {
-		int ret;
-
-		f->unanswered++;
-		ret = push(f, i, &command);
-		if (ret)
-			return ret;
-	}
-	return wait_answers(f);
-}
-
-static struct path *path_make(struct fastpath *f, uint32_t worker, const struct intent_path *intent,
-			      uint32_t handle, uint32_t wan_port, uint64_t seed)
-{
-	struct rte_mempool *pool = lan_pool(f);
-	struct cw_path_counters *counters =
-		counter_file_path_counters(f->counters, worker, HANDLE_INDEX(handle));
-	const struct cw_path_counters *all[WORKERS_MAX];
-	struct path_options options = {
-		.handle = handle,
-		.worker = worker,
-		.workers = f->worker_count,
-		.wan_port = (uint8_t)wan_port,
-		.wan_mtu = f->ports[wan_port].mtu,
-		.reassembly_bytes =
-			(uint32_t)(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM),
-		/* A quarter of the pool, so that no path starves the ports of buffers. */
-		.queue_packets = RTE_MIN(pool->size / 4, (uint32_t)PATH_QUEUE_SLOTS),
-		.seed = seed + worker * 0x9e3779b97f4a7c15ull,
-		.now_ns = clock_ns(&f->clock, rte_rdtsc()),
-		.counters = counters,
-		.all = all,
-	};
-
-	for (uint32_t i = 0; i < f->worker_count; i++)
-		all[i] = counter_file_path_counters(f->counters, i, HANDLE_INDEX(handle));
-	memset(counters, 0, sizeof(*counters));
-	counters->epoch = counter_file_path_facts(f->counters, HANDLE_INDEX(handle))->epoch;
-	return path_create(intent, &options);
-}
-
-/* Gives each worker its path; frees those that no worker took. */
-static int paths_hand_over(struct fastpath *f, struct path *const paths[], uint32_t handle)
-{
-	struct command command = {.type = COMMAND_PATH_ADD, .index = HANDLE_INDEX(handle)};
-	uint32_t given;
-	int ret = 0;
-
-	begin(f);
-	command.cookie = f->cookie;
-	for (given = 0; given < f->worker_count; given++) {
-		command.path = paths[given];
-		f->unanswered++;
-		ret = push(f, given, &command);
-		if (ret)
-			break;
-	}
-	for (uint32_t i = given; i < f->worker_count; i++)
-		path_free(paths[i]);
-	return ret ? ret : wait_answers(f);
-}
-
-int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
-		      uint32_t wan_port, uint64_t seed)
-{
-	struct path *paths[WORKERS_MAX] = {NULL};
-	int ret;
-
-	for (uint32_t i = 0; i < f->worker_count; i++) {
-		paths[i] = path_make(f, i, intent, handle, wan_port, seed);
-		if (paths[i])
-			continue;
-		while (i--)
-			path_free(paths[i]);
-		return -ENOMEM;
-	}
-	ret = paths_hand_over(f, paths, handle);
-	/* Behind those that were pushed: in the end no worker has a path that was not added. */
-	if (ret)
-		fastpath_path_remove(f, handle);
-	return ret;
-}
-
-int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
-			 uint32_t wan_port)
-{
-	struct command command = {.type = COMMAND_PATH_UPDATE, .index = HANDLE_INDEX(handle)};
-
-	command.update.intent = intent;
-	command.update.wan_port = wan_port;
-	return broadcast(f, command);
-}
-
-int fastpath_path_remove(struct fastpath *f, uint32_t handle)
-{
-	return broadcast(
-		f, (struct command){.type = COMMAND_PATH_REMOVE, .index = HANDLE_INDEX(handle)});
-}
-
-int fastpath_rules_set(struct fastpath *f, const struct ruleset *rules)
-{
-	int ret = broadcast(f, (struct command){.type = COMMAND_RULES, .rules = rules});
-
-	/* Without an answer a worker may still read the old ones: better a leak than a fault. */
-	if (!ret)
-		ruleset_heap_free(f->rules);
-	f->rules = rules;
-	return ret;
-}
-
-int fastpath_fence(struct fastpath *f, uint32_t turns)
-{
-	int ret = 0;
-
-	for (uint32_t i = 0; i < turns && !ret; i++)
-		ret = broadcast(f, (struct command){.type = COMMAND_FENCE});
-	return ret;
-}
-
-int fastpath_classify_set(struct fastpath *f, uint32_t port, const struct classify_port *classify)
-{
-	return broadcast(f,
-			 (struct command){.type = COMMAND_PORT, .index = port, .port = classify});
-}
-
-void fastpath_hop_set(struct fastpath *f, const struct ip_addr *addr, enum fastpath_hop state,
-		      uint32_t port, const uint8_t *mac, enum drop why)
-{
-	struct command command = {.type = COMMAND_NEXT_HOP, .addr = *addr};
-
-	command.hop.state = state == FASTPATH_HOP_LOCAL ? HOP_READY : (uint8_t)state;
-	command.hop.port = state == FASTPATH_HOP_LOCAL ? PORT_LOCAL : (uint8_t)port;
-	command.hop.drop = why;
-	if (mac)
-		memcpy(command.hop.mac, mac, sizeof(command.hop.mac));
-	for (uint32_t i = 0; i < f->worker_count; i++)
-		push(f, i, &command);
-}
-
 static void workers_stop(struct fastpath *f)
 {
 	struct command command = {.type = COMMAND_STOP};
 
 	if (f->is_running)
 		for (uint32_t i = 0; i < f->worker_count; i++)
-			push(f, i, &command);
+			fastpath_push(f, i, &command);
 	for (uint32_t i = 0; i < f->worker_count; i++)
 		rte_eal_wait_lcore(i + 1);
 	fastpath_poll(f);

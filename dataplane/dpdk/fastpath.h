@@ -15,6 +15,7 @@
 #include "dataplane/agent/config.h"
 #include "dataplane/agent/counter_file.h"
 #include "dataplane/core/intent.h"
+#include "dataplane/core/path_keys.h"
 #include "dataplane/core/ruleset.h"
 
 struct fastpath;
@@ -26,6 +27,15 @@ struct fastpath_events {
 	void (*on_proved)(void *arg, uint32_t index, uint32_t generation, uint64_t rtt_ns);
 	/* No probe of the path in slot `index` comes back any more. */
 	void (*on_lost)(void *arg, uint32_t index);
+	/* The keys of the path in slot `index` wear out. */
+	void (*on_rekey)(void *arg, uint32_t index);
+	/* A worker's part of a link is paced slower than control said, or as said again. */
+	void (*on_link)(void *arg, uint32_t link, bool is_lowered, uint64_t rate_bps);
+	/*
+	 * A priority of a LAN port has been paused for too long, by us or by the LAN. Told
+	 * once a second at most.
+	 */
+	void (*on_storm)(void *arg, uint32_t port, uint32_t priority, bool is_ours);
 	/* An inner packet for an address of this machine. */
 	void (*on_local)(void *arg, const uint8_t *ip, uint32_t len);
 	void *arg;
@@ -68,12 +78,27 @@ uint64_t fastpath_buffer_bytes(const struct fastpath *f);
 int fastpath_event_fd(const struct fastpath *f);
 void fastpath_poll(struct fastpath *f);
 
-/* A path under a handle whose slot is free. wan_port: index. 0, -ENOMEM, -EINVAL, -ETIMEDOUT. */
+/*
+ * A path under a handle whose slot is free. wan_port: index. It takes packet buffers for what may
+ * be unacknowledged or may wait: all that it wants, or what is left. 0, -ENOMEM, -ENOBUFS: too few
+ * are left, -EINVAL, -ETIMEDOUT.
+ */
 int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
 		      uint32_t wan_port, uint64_t seed);
 int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
 			 uint32_t wan_port);
+/* Gives every worker the keys of its lanes; see path_keys.h for the order of things. */
+int fastpath_path_keys(struct fastpath *f, uint32_t handle, const struct path_keys *keys);
 int fastpath_path_remove(struct fastpath *f, uint32_t handle);
+
+/* Packet buffers of one path over all workers. */
+struct fastpath_buffers {
+	uint32_t retain_granted, retain_wanted; /* for what is unacknowledged */
+	uint32_t hold_granted, hold_wanted;	/* for what waits, received */
+};
+/* What the path got when it was added, and what it would want for this intent. */
+void fastpath_path_buffers(const struct fastpath *f, uint32_t handle,
+			   const struct intent_path *intent, struct fastpath_buffers *buffers);
 /* Takes ownership of the rules (ruleset_heap.h) and frees the ones before. */
 int fastpath_rules_set(struct fastpath *f, const struct ruleset *rules);
 /* Returns when each worker has begun so many turns, each of which takes a burst off every port. */

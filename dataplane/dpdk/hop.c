@@ -31,7 +31,7 @@ static void release_all(struct worker *w, const struct adj_waiter *waiters, uint
 			const struct adj_entry *hop, enum drop why)
 {
 	for (uint32_t i = 0; i < count; i++)
-		inbound_release(w, &waiters[i], hop, why);
+		deliver_release(w, &waiters[i], hop, why);
 }
 
 void hop_set(struct worker *w, const struct command *command)

@@ -26,6 +26,15 @@ static void active_forget(struct worker *w, const struct path *path)
 	w->active_count = kept;
 }
 
+/* Its packets wait no longer. */
+static void shares_give_back(struct worker *w, const struct path *path)
+{
+	const struct queue *q = &path->queue;
+
+	for (uint32_t at = q->head; at != q->tail; at++)
+		share_of(w, q->slots[at & q->mask].tag)->packets--;
+}
+
 static const void *path_remove(struct worker *w, uint32_t index)
 {
 	struct path *path;
@@ -36,7 +45,7 @@ static const void *path_remove(struct worker *w, uint32_t index)
 	if (!path)
 		return NULL;
 	active_forget(w, path);
-	w->queued -= queue_packets(&path->queue);
+	shares_give_back(w, path);
 	path_discard(path);
 	return path;
 }
@@ -47,8 +56,15 @@ static const void *path_change(struct worker *w, const struct command *command)
 	uint32_t wan_port = command->update.wan_port;
 
 	if (path) {
+		const struct aggregate *aggregate = &path->aggregate;
+
 		/* Made for sizes and headers that may be others in a moment. */
-		outbound_flush(w, path);
+		if (aggregate_is_open(aggregate) &&
+		    tunnel_may_send(&path->lane->tunnel, aggregate->count, aggregate->used,
+				    w->now_ns) == TUNNEL_GO)
+			transmit_aggregate(w, path);
+		link_set(&w->links[command->update.intent->link_id],
+			 command->update.intent->link_bps, w->now_ns);
 		path->wan_port = (uint8_t)wan_port;
 		path_update(path, command->update.intent, w->ports[wan_port].mtu, w->now_ns);
 	}
@@ -64,6 +80,42 @@ static const void *rules_set(struct worker *w, const struct ruleset *rules)
 	return old;
 }
 
+static void lane_restart(struct worker *w, struct path *path, struct path_lane *lane)
+{
+	uint64_t cookies[64];
+	uint32_t count;
+
+	deliver_rest(w, path, lane);
+	do {
+		count = tunnel_flush_tx(&lane->tunnel, cookies, RTE_DIM(cookies));
+		for (uint32_t i = 0; i < count; i++)
+			path_release(path, mbuf_of(cookies[i]), false, DROP_PEER_RESTART);
+	} while (count == RTE_DIM(cookies));
+	tunnel_reset(&lane->tunnel);
+}
+
+static void keys_take(struct worker *w, const struct command *command)
+{
+	struct path *path = w->paths.by_index[command->index];
+
+	for (uint32_t i = 0; path && i < path->own_count; i++) {
+		struct path_lane *lane = path->own[i];
+
+		if (command->keys->reset)
+			lane_restart(w, path, lane);
+		/* The agent has tried the cipher at start. */
+		lane_keys_install(lane, command->keys, w->now_ns);
+	}
+	if (path)
+		outbound_activate(w, path);
+}
+
+static void path_add(struct worker *w, struct path *path)
+{
+	path_table_add(&w->paths, path);
+	link_set(path_link(w, path), path->intent.link_bps, w->now_ns);
+}
+
 static void command_do(struct worker *w, const struct command *command)
 {
 	struct event event = {.type = EVENT_DONE, .index = command->index};
@@ -72,7 +124,7 @@ static void command_do(struct worker *w, const struct command *command)
 	event.done.command = command->type;
 	switch (command->type) {
 	case COMMAND_PATH_ADD:
-		path_table_add(&w->paths, command->path);
+		path_add(w, command->path);
 		break;
 	case COMMAND_PATH_UPDATE:
 		event.done.object = path_change(w, command);
@@ -85,6 +137,9 @@ static void command_do(struct worker *w, const struct command *command)
 		break;
 	case COMMAND_PORT:
 		w->port[command->index].input.port = *command->port;
+		break;
+	case COMMAND_KEYS:
+		keys_take(w, command);
 		break;
 	case COMMAND_FENCE:
 		break;
@@ -111,21 +166,49 @@ void housekeep_commands(struct worker *w)
 	}
 }
 
+static void lanes_tend(struct worker *w, struct path *path)
+{
+	struct event rekey = {.type = EVENT_REKEY, .index = HANDLE_INDEX(path->handle)};
+	bool wants_keys = false;
+
+	for (uint32_t i = 0; i < path->own_count; i++)
+		wants_keys |= lane_keys_tend(path->own[i], w->now_ns);
+	if (wants_keys)
+		worker_event(w, &rekey);
+	path_publish(path);
+}
+
 static void path_tend(struct worker *w, struct path *path)
 {
 	struct wire_probe probe = {.generation = path->intent.generation, .time_ns = w->now_ns};
 	struct event lost = {.type = EVENT_LOST, .index = HANDLE_INDEX(path->handle)};
 	bool was_proved = probe_is_proved(&path->probe);
 
-	inbound_expire(w, path);
-	if (w->count > 1)
-		path_share(path, w->now_ns);
+	lanes_tend(w, path);
+	path_tick(path, w->now_ns);
 	/* Lane 0 speaks for the path. */
 	if (w->index != 0 || !probe_poll(&path->probe, w->now_ns, &probe.nonce))
 		return;
 	if (was_proved && !probe_is_proved(&path->probe))
 		worker_event(w, &lost);
-	outbound_send_probe(w, path, WIRE_PROBE, &probe);
+	transmit_probe(w, path, WIRE_PROBE, &probe);
+}
+
+static void link_tend(struct worker *w, uint32_t index)
+{
+	struct link *link = &w->links[index];
+	struct event event = {.type = EVENT_LINK, .index = index};
+	uint32_t state = link->rate.lowered_count * 2 + link->rate.lowered;
+
+	if (!link->is_known)
+		return;
+	link_tick(link, w->now_ns);
+	if (state == link->lowered_told)
+		return;
+	link->lowered_told = state;
+	event.link.rate_bps = link_rate_bps(&link->rate);
+	event.link.is_lowered = link->rate.lowered;
+	worker_event(w, &event);
 }
 
 void housekeep_sweep(struct worker *w)
@@ -136,6 +219,9 @@ void housekeep_sweep(struct worker *w)
 	if (w->now_ns < w->sweep_ns)
 		return;
 	w->sweep_ns = w->now_ns + SWEEP_NS;
+	for (uint32_t i = 0; i < CW_LINKS; i++)
+		link_tend(w, i);
+	lan_tend(w);
 	count = RTE_MIN(w->paths.high, (uint32_t)SWEEP_PATHS);
 	for (uint32_t i = 0; i < count; i++) {
 		struct path *path;

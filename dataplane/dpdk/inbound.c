@@ -1,128 +1,30 @@
-/* WAN to LAN: a tunnel packet is checked, opened, taken apart; its inner packets go to their hosts.
+/* WAN to the lane: a tunnel packet is checked, opened and taken apart; its frames are acted upon.
  */
 #include "dataplane/dpdk/worker.h"
-
-#include <sys/eventfd.h>
 
 #include <rte_memcpy.h>
 
 #include "dataplane/core/wire.h"
 
+#define ACK_FREES 64 /* buffers freed at a time */
+
 /* One tunnel packet on its way through this file. */
 struct inbound {
 	struct path *path;
+	struct path_lane *lane;
 	struct rte_mbuf *mbuf; /* NULL once an inner packet has taken it over */
 	uint32_t port;	       /* it came in by */
-	uint8_t lane;
-	uint8_t ecn; /* of the outer header */
+	uint8_t ecn;	       /* of the outer header */
 };
 
-static void refuse(struct cw_flow_counters *flow, struct rte_mbuf *mbuf, enum drop why)
+/*
+ * A buffer with these bytes as its data, and room for the Ethernet header. From the pool that all
+ * waiting packets are counted on: those of a LAN port are for what comes in by it.
+ */
+static struct rte_mbuf *copy_make(struct worker *w, uint32_t port, const uint8_t *data,
+				  uint32_t len)
 {
-	flow_dropped(flow, rte_pktmbuf_data_len(mbuf), why);
-	rte_pktmbuf_free(mbuf);
-}
-
-/* To this machine's kernel, by way of the agent: somebody manages the gateway through the path. */
-static void deliver_locally(struct worker *w, struct cw_flow_counters *flow, struct rte_mbuf *mbuf)
-{
-	uint32_t len = rte_pktmbuf_data_len(mbuf);
-
-	if (rte_ring_sp_enqueue(w->locals, mbuf)) {
-		refuse(flow, mbuf, DROP_EXCEPTION);
-		return;
-	}
-	flow_sent(flow, len);
-	/* Once awake the agent comes back until the ring is empty. */
-	if (rte_ring_count(w->locals) == 1)
-		eventfd_write(w->event_fd, 1);
-}
-
-/* Sends to a known next hop. The packet is inside the path's flow. */
-static void deliver(struct worker *w, struct cw_flow_counters *flow, struct rte_mbuf *mbuf,
-		    const struct adj_entry *hop)
-{
-	uint32_t len = rte_pktmbuf_data_len(mbuf);
-	bool is_v6 = *rte_pktmbuf_mtod(mbuf, const uint8_t *) >> 4 == 6;
-	const struct port *port;
-	uint8_t *frame;
-
-	if (unlikely(hop->port == PORT_LOCAL)) {
-		deliver_locally(w, flow, mbuf);
-		return;
-	}
-	port = &w->ports[hop->port];
-	/* A route that leads back into the WAN is none: the packet would leave in the clear. */
-	if (unlikely(port->role != CW_PORT_LAN)) {
-		refuse(flow, mbuf, DROP_NO_ROUTE);
-		return;
-	}
-	if (unlikely(len > port->mtu)) {
-		refuse(flow, mbuf, DROP_TOO_BIG);
-		return;
-	}
-	frame = (uint8_t *)rte_pktmbuf_prepend(mbuf, ETHER_HEADER_BYTES);
-	inner_ethernet_write(frame, hop->mac, port->mac, is_v6);
-	if (unlikely(!txq_put(&w->port[hop->port].tx, mbuf))) {
-		flow_dropped(flow, len, DROP_TX_FULL);
-		rte_pktmbuf_free(mbuf);
-		return;
-	}
-	flow_sent(flow, len);
-}
-
-static void forward(struct worker *w, struct path *path, struct rte_mbuf *mbuf,
-		    const struct ip_addr *dst)
-{
-	struct cw_flow_counters *flow = &path->counters->in;
-	struct adj_entry *hop = hop_find_or_ask(w, dst);
-
-	if (unlikely(!hop))
-		refuse(flow, mbuf, DROP_NO_NEIGHBOUR);
-	else if (likely(hop->state == ADJ_READY))
-		deliver(w, flow, mbuf, hop);
-	else if (hop->state == ADJ_UNREACHABLE)
-		refuse(flow, mbuf, hop->reason ? (enum drop)hop->reason : DROP_NO_NEIGHBOUR);
-	else if (!adj_wait(&w->adj, hop, cookie_of(mbuf), HANDLE_INDEX(path->handle)))
-		refuse(flow, mbuf, DROP_NEIGHBOUR_QUEUE);
-}
-
-/* An inner packet, alone in its mbuf and already inside the path's flow. */
-static void inner_deliver(struct worker *w, struct path *path, struct rte_mbuf *mbuf,
-			  uint8_t outer_ecn, uint8_t class)
-{
-	struct cw_flow_counters *flow = &path->counters->in;
-	uint8_t *ip = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	uint32_t len = rte_pktmbuf_data_len(mbuf);
-	enum drop why = DROP_MALFORMED;
-	struct inner inner;
-	uint8_t ecn;
-
-	if (unlikely(!inner_parse(ip, len, &inner, &why) || inner.total_len != len)) {
-		refuse(flow, mbuf, why);
-		return;
-	}
-	if (unlikely(!intent_path_permits(&path->intent, &inner.dst, &inner.src))) {
-		refuse(flow, mbuf, DROP_SPOOFED);
-		return;
-	}
-	if (unlikely(!ecn_decapsulate(inner.ecn, outer_ecn, &ecn))) {
-		refuse(flow, mbuf, DROP_ECN);
-		return;
-	}
-	if (ecn != inner.ecn) {
-		inner_ecn_set(ip, ecn);
-		flow->ce_marked += ecn == ECN_CE;
-	}
-	w->counters->class_in_packets[class]++;
-	w->counters->class_in_bytes[class] += len;
-	forward(w, path, mbuf, &inner.dst);
-}
-
-/* A buffer with these bytes as its data, and room for the Ethernet header. */
-static struct rte_mbuf *copy_make(struct worker *w, const uint8_t *data, uint32_t len)
-{
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(w->lan_pool);
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(w->ports[port].pool);
 
 	if (unlikely(!mbuf))
 		return NULL;
@@ -134,14 +36,14 @@ static struct rte_mbuf *copy_make(struct worker *w, const uint8_t *data, uint32_
 	return mbuf;
 }
 
-/* The last inner packet keeps the buffer it came in; those before it are copied out. */
+/* The last frame's packet keeps the buffer it came in; those before it are copied out. */
 static struct rte_mbuf *inner_extract(struct worker *w, struct inbound *in,
 				      const struct wire_data *data, bool is_last)
 {
 	struct rte_mbuf *mbuf = in->mbuf;
 
 	if (!is_last)
-		return copy_make(w, data->payload, data->length_bytes);
+		return copy_make(w, in->port, data->payload, data->length_bytes);
 	in->mbuf = NULL;
 	rte_pktmbuf_adj(mbuf, (uint16_t)(data->payload - rte_pktmbuf_mtod(mbuf, uint8_t *)));
 	rte_pktmbuf_trim(mbuf, (uint16_t)(rte_pktmbuf_data_len(mbuf) - data->length_bytes));
@@ -149,87 +51,53 @@ static struct rte_mbuf *inner_extract(struct worker *w, struct inbound *in,
 	return mbuf;
 }
 
-static void on_whole(struct worker *w, struct inbound *in, const struct wire_data *data,
-		     bool is_last)
+/* A refused or doubled frame leaves no trace but its count; without a buffer the far end sends it
+ * again. */
+static void on_data(struct worker *w, struct inbound *in, const struct wire_data *data,
+		    bool is_last)
 {
 	struct cw_flow_counters *flow = &in->path->counters->in;
-	struct rte_mbuf *mbuf;
+	struct rte_mbuf *mbuf = inner_extract(w, in, data, is_last);
 
-	flow_enter(flow, data->length_bytes);
-	mbuf = inner_extract(w, in, data, is_last);
-	if (unlikely(!mbuf))
-		flow_dropped(flow, data->length_bytes, DROP_NO_BUFFER);
-	else
-		inner_deliver(w, in->path, mbuf, in->ecn, data->class);
-}
-
-/*
- * Held bytes of a packet in reassembly are those of its fragments so far, which is what its buffer
- * has as data: appended at the end of each, whatever its place.
- */
-static void fragment_store(struct cw_flow_counters *flow, struct rte_mbuf *buffer,
-			   const struct wire_data *data)
-{
-	rte_memcpy(rte_pktmbuf_mtod_offset(buffer, uint8_t *, data->frag_offset), data->payload,
-		   data->length_bytes);
-	buffer->data_len = (uint16_t)(buffer->data_len + data->length_bytes);
-	buffer->pkt_len = buffer->data_len;
-	flow->held_bytes += data->length_bytes;
+	if (unlikely(!mbuf)) {
+		w->port[in->port].counters->drop[DROP_NO_BUFFER]++;
+		return;
+	}
+	if (tunnel_on_data(&in->lane->tunnel, data, cookie_of(mbuf), in->ecn, w->now_ns) !=
+	    TUNNEL_HELD) {
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
 	flow->rx_bytes += data->length_bytes;
-}
-
-static void reassembly_give_up(struct path *path, struct path_lane *lane, uint32_t slot)
-{
-	struct rte_mbuf *buffer = lane->buffers[slot];
-
-	lane->buffers[slot] = NULL;
-	refuse(&path->counters->in, buffer, DROP_REASSEMBLY);
-}
-
-/* A slot was opened: its packet is inside now, byte by byte. false: no buffer. */
-static bool reassembly_open(struct worker *w, struct cw_flow_counters *flow, struct path_lane *lane,
-			    uint32_t slot)
-{
-	lane->buffers[slot] = rte_pktmbuf_alloc(w->lan_pool);
-	lane->ecn[slot] = ECN_NOT_ECT;
-	flow_enter(flow, 0);
-	if (likely(lane->buffers[slot]))
-		return true;
-	reasm_cancel(&lane->reasm, slot, w->now_ns);
-	flow_dropped(flow, 0, DROP_NO_BUFFER);
-	return false;
-}
-
-static void on_fragment(struct worker *w, struct inbound *in, const struct wire_data *data)
-{
-	struct path_lane *lane = in->path->lanes[in->lane];
-	struct cw_flow_counters *flow = &in->path->counters->in;
-	enum drop why = DROP_FRAGMENT;
-	struct rte_mbuf *buffer;
-	uint32_t slot, total;
-	enum reasm_result result;
-
-	flow->fragments++;
-	result = reasm_on_fragment(&lane->reasm, data, w->now_ns, &slot, &total, &why);
-	if (result == REASM_FULL) {
-		reassembly_give_up(in->path, lane, reasm_evict(&lane->reasm, w->now_ns));
-		result = reasm_on_fragment(&lane->reasm, data, w->now_ns, &slot, &total, &why);
+	flow->held_bytes += data->length_bytes;
+	/* A packet in fragments enters with the first of them. */
+	if (data->frag_index == 0) {
+		flow->rx_packets++;
+		flow->held_packets++;
 	}
-	if (result == REASM_NEW && !reassembly_open(w, flow, lane, slot))
-		return;
-	if (result != REASM_NEW && result != REASM_STORE && result != REASM_DONE) {
-		flow_enter(flow, data->length_bytes);
-		flow_dropped(flow, data->length_bytes, why);
+	flow->fragments += data->frag_count > 1;
+}
+
+static void on_ack(struct worker *w, struct inbound *in, const struct wire_frame *frame)
+{
+	struct link *link = path_link(w, in->path);
+	struct tunnel *tunnel = &in->lane->tunnel;
+	uint64_t freed[ACK_FREES], lost = tunnel->stats.lost;
+	struct wire_ack ack;
+	uint32_t count, used;
+
+	if (!wire_ack_parse(frame->ack.bytes, frame->ack.len, &ack, &used)) {
+		tunnel->stats.acks_invalid++;
 		return;
 	}
-	buffer = lane->buffers[slot];
-	fragment_store(flow, buffer, data);
-	if (lane->ecn[slot] != ECN_CE)
-		lane->ecn[slot] = in->ecn;
-	if (result != REASM_DONE)
-		return;
-	lane->buffers[slot] = NULL;
-	inner_deliver(w, in->path, buffer, lane->ecn[slot], data->class);
+	do {
+		count = tunnel_on_ack(tunnel, &ack, w->now_ns, freed, ACK_FREES);
+		for (uint32_t i = 0; i < count; i++)
+			path_release(in->path, mbuf_of(freed[i]), true, DROP_COUNT);
+	} while (count == ACK_FREES);
+	link->counters->lost += tunnel->stats.lost - lost;
+	link_feedback(link, tunnel->queue_us, rtt_latest(&tunnel->rtt), rtt_min(&tunnel->rtt),
+		      w->now_ns);
 }
 
 static void on_probe(struct worker *w, struct inbound *in, const struct wire_frame *frame)
@@ -239,7 +107,7 @@ static void on_probe(struct worker *w, struct inbound *in, const struct wire_fra
 	if (frame->type == WIRE_PROBE) {
 		/* The answer says: this end has applied the same generation. */
 		if (frame->probe.generation == in->path->intent.generation)
-			outbound_send_probe(w, in->path, WIRE_PROBE_ECHO, &frame->probe);
+			transmit_probe(w, in->path, WIRE_PROBE_ECHO, &frame->probe);
 		return;
 	}
 	if (!probe_on_echo(&in->path->probe, frame->probe.generation, frame->probe.nonce,
@@ -258,10 +126,12 @@ static void frames_take(struct worker *w, struct inbound *in, const uint8_t *fra
 
 	wire_cursor_init(&cursor, frames, len);
 	while ((more = wire_frame_next(&cursor, &frame)) == 1) {
-		if (frame.type == WIRE_DATA && frame.data.frag_count == 1)
-			on_whole(w, in, &frame.data, cursor.at == cursor.end);
-		else if (frame.type == WIRE_DATA)
-			on_fragment(w, in, &frame.data);
+		if (frame.type == WIRE_DATA)
+			on_data(w, in, &frame.data, cursor.at == cursor.end);
+		else if (frame.type == WIRE_ACK)
+			on_ack(w, in, &frame);
+		else if (frame.type == WIRE_PING)
+			tunnel_on_ping(&in->lane->tunnel, frame.ping_next_seq);
 		else if (frame.type == WIRE_PROBE || frame.type == WIRE_PROBE_ECHO)
 			on_probe(w, in, &frame);
 	}
@@ -282,11 +152,36 @@ static bool header_check(struct worker *w, const struct outer *outer,
 	in->path = path_table_by_id(&w->paths, header->path_id);
 	if (!in->path)
 		return false;
+	*why = DROP_BAD_LANE;
+	in->lane = in->path->lanes[header->lane];
+	if (!in->lane)
+		return false;
 	*why = DROP_BAD_PEER;
-	in->lane = header->lane;
 	in->ecn = outer->ecn;
 	return ip_addr_equal(&outer->src, &in->path->intent.peer_addr) &&
 	       ip_addr_equal(&outer->dst, &in->path->intent.local_addr);
+}
+
+/*
+ * Key and replay window first, which cost little, then the cipher, and only then anything changes.
+ */
+static bool packet_open(struct worker *w, struct inbound *in, uint8_t *clear, uint32_t len,
+			const struct wire_header *header, enum drop *why)
+{
+	struct path_lane *lane = in->lane;
+	const struct aead_key *key = &lane->rx_keys[header->flags & WIRE_F_KEY_PHASE];
+	bool is_replay;
+
+	if (unlikely(!tunnel_may_open(&lane->tunnel, header, &is_replay))) {
+		*why = is_replay ? DROP_REPLAY : DROP_NO_KEY;
+		return false;
+	}
+	*why = DROP_AUTH;
+	if (unlikely(!lane->aead->open(key, clear + WIRE_HEADER_BYTES, len - WIRE_HEADER_BYTES,
+				       clear, WIRE_HEADER_BYTES, header->packet_number)))
+		return false;
+	*why = DROP_REPLAY;
+	return tunnel_on_packet(&lane->tunnel, header, w->now_ns);
 }
 
 /* Another worker owns the lane. mbuf->port tells it where the packet came in. */
@@ -325,20 +220,35 @@ void inbound_accept(struct worker *w, uint32_t port, struct rte_mbuf *mbuf)
 		port_drop(w, port, mbuf, why);
 		return;
 	}
-	if (unlikely(!in.path->aead->open(in.path->key, clear + WIRE_HEADER_BYTES,
-					  outer.payload_len - WIRE_HEADER_BYTES, clear,
-					  WIRE_HEADER_BYTES, header.packet_number))) {
-		port_drop(w, port, mbuf, DROP_AUTH);
+	if (unlikely(!packet_open(w, &in, clear, outer.payload_len, &header, &why))) {
+		port_drop(w, port, mbuf, why);
 		return;
 	}
 	in.path->counters->in.outer_packets++;
 	in.path->counters->in.outer_bytes += rte_pktmbuf_data_len(mbuf);
+	path_link(w, in.path)->counters->rx_packets++;
+	path_link(w, in.path)->counters->rx_bytes +=
+		rte_pktmbuf_data_len(mbuf) + PACER_FRAMING_BYTES;
 	frames_take(w, &in, clear + WIRE_HEADER_BYTES, outer.payload_len - WIRE_OVERHEAD_BYTES);
 	rte_pktmbuf_free(in.mbuf);
+	deliver_lane(w, in.path, in.lane);
+	if (lane_is_busy(in.lane))
+		outbound_activate(w, in.path);
 }
 
-void inbound_handoffs(struct worker *w)
+/* A tunnel packet, or a pause of our LAN. */
+static void handoff_take(struct worker *w, struct rte_mbuf *mbuf)
 {
+	if (w->ports[mbuf->port].role == CW_PORT_LAN)
+		lan_on_pause(w, mbuf->port, mbuf);
+	else
+		inbound_accept(w, mbuf->port, mbuf);
+}
+
+uint32_t inbound_handoffs(struct worker *w)
+{
+	uint32_t taken = 0;
+
 	for (uint32_t i = 0; i < w->count; i++) {
 		void *mbufs[PORT_BURST];
 		uint32_t count;
@@ -347,33 +257,9 @@ void inbound_handoffs(struct worker *w)
 			continue;
 		count = rte_ring_sc_dequeue_burst(w->handoff_in[i], mbufs, PORT_BURST, NULL);
 		w->counters->handoff_rx += count;
+		taken += count;
 		for (uint32_t k = 0; k < count; k++)
-			inbound_accept(w, ((struct rte_mbuf *)mbufs[k])->port, mbufs[k]);
+			handoff_take(w, mbufs[k]);
 	}
-}
-
-void inbound_release(struct worker *w, const struct adj_waiter *waiter, const struct adj_entry *hop,
-		     enum drop why)
-{
-	/* A path that goes takes its waiting packets along, so it is still there. */
-	struct path *path = w->paths.by_index[waiter->ctx];
-	struct rte_mbuf *mbuf = mbuf_of(waiter->cookie);
-
-	if (hop)
-		deliver(w, &path->counters->in, mbuf, hop);
-	else
-		refuse(&path->counters->in, mbuf, why);
-}
-
-void inbound_expire(struct worker *w, struct path *path)
-{
-	uint32_t slots[PATH_REASM_SLOTS];
-
-	for (uint32_t i = w->index; i < LANES_MAX; i += w->count) {
-		struct path_lane *lane = path->lanes[i];
-		uint32_t count = reasm_poll(&lane->reasm, w->now_ns, slots, PATH_REASM_SLOTS);
-
-		for (uint32_t k = 0; k < count; k++)
-			reassembly_give_up(path, lane, slots[k]);
-	}
+	return taken;
 }

@@ -1,4 +1,4 @@
-/* LAN to WAN: a claimed packet joins its path's queue, is shaped, numbered, sealed and sent. */
+/* LAN to WAN: a claimed packet joins its path's queue and waits for rate, credit and link. */
 #include "dataplane/dpdk/worker.h"
 
 #include "dataplane/core/fragment.h"
@@ -7,28 +7,12 @@
 /* Packets of one path in one turn, so that a full queue does not starve the ports. */
 #define SERVICE_BUDGET 64
 
-/* What the queue remembers of a packet beside its length. */
-static uint32_t tag_make(uint32_t bucket, uint32_t class, uint32_t ecn)
-{
-	return bucket | class << 16 | ecn << 20;
-}
+enum tier {
+	TIER_GUARANTEED = 0, /* within the path's guaranteed rate */
+	TIER_REST,	     /* up to its peak rate */
+};
 
-static uint32_t tag_bucket(uint32_t tag)
-{
-	return tag & 0xffff;
-}
-
-static uint8_t tag_class(uint32_t tag)
-{
-	return (uint8_t)(tag >> 16 & 0xf);
-}
-
-static uint8_t tag_ecn(uint32_t tag)
-{
-	return (uint8_t)(tag >> 20 & 3);
-}
-
-static void activate(struct worker *w, struct path *path)
+void outbound_activate(struct worker *w, struct path *path)
 {
 	if (path->is_active)
 		return;
@@ -65,12 +49,68 @@ static bool inner_take(struct rte_mbuf *mbuf, struct inner *inner, enum drop *wh
 	return true;
 }
 
+/*
+ * Joins the path's queue. What a lossless class sends may fill its share of the worker's packets,
+ * for its senders are paused in time; the rest keeps to the path's own limits.
+ */
+static bool queue_join(struct worker *w, struct path *path, uint32_t port, struct rte_mbuf *mbuf,
+		       uint32_t tag)
+{
+	uint32_t len = rte_pktmbuf_data_len(mbuf);
+	struct lan_share *share = share_of(w, tag);
+
+	if (unlikely(share->packets >= share->max))
+		return false;
+	if (!lan_is_lossless(&w->port[port].lan, tag_class(tag)) &&
+	    unlikely(queue_packets(&path->queue) >= path->limit_packets ||
+		     queue_bytes(&path->queue) + len > path->limit_bytes))
+		return false;
+	if (unlikely(!queue_push_at(&path->queue, cookie_of(mbuf), len, tag, w->now_ns)))
+		return false;
+	share->packets++;
+	path->fed |= (uint16_t)(1u << port);
+	return true;
+}
+
+/* Tells its sender, where there is a reason to. False: by dropping it (DROP_QUEUE_TCP). */
+static inline bool sender_is_told(struct worker *w, struct path *path,
+				  const struct congestion_packet *packet)
+{
+	if (likely(!packet->is_roce && mark_passes_all(&path->mark, queue_bytes(&path->queue)) &&
+		   queue_packets(&path->queue) < path->tcp_packets))
+		return true;
+	return congestion_on_enqueue(w, path, packet);
+}
+
+/* Of the path's flow, and fit for it. False: *why. */
+static bool packet_join(struct worker *w, struct path *path, struct rte_mbuf *mbuf,
+			struct congestion_packet *packet, verdict_t verdict, enum drop *why)
+{
+	uint32_t tag;
+
+	/* Before it is sequenced: from then on the retained packet is never written. */
+	packet->ip = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	inner_ttl_decrement(packet->ip);
+	packet->kind = mark_kind_of(packet->ip, packet->inner->ecn);
+	*why = DROP_QUEUE_TCP;
+	if (unlikely(!sender_is_told(w, path, packet)))
+		return false;
+	*why = DROP_QUEUE_FULL;
+	tag = tag_make(verdict_bucket(verdict), verdict_class(verdict), packet->inner->ecn,
+		       packet->kind);
+	return queue_join(w, path, packet->port, mbuf, tag);
+}
+
 void outbound_accept(struct worker *w, uint32_t port, struct rte_mbuf *mbuf, verdict_t verdict)
 {
 	struct path *path = path_table_by_handle(&w->paths, verdict_value(verdict));
 	struct cw_flow_counters *flow;
 	enum drop why = DROP_MALFORMED;
 	struct inner inner;
+	struct congestion_packet packet = {.port = port,
+					   .frame = rte_pktmbuf_mtod(mbuf, const uint8_t *),
+					   .inner = &inner,
+					   .is_roce = verdict_flags(verdict) & VERDICT_F_ROCE};
 	uint32_t len, class;
 
 	if (unlikely(!path)) {
@@ -83,149 +123,20 @@ void outbound_accept(struct worker *w, uint32_t port, struct rte_mbuf *mbuf, ver
 		return;
 	}
 	len = inner.total_len;
-	class = verdict_class(verdict);
+	class = verdict_class(verdict) % CLASS_COUNT;
 	flow_enter(flow, len);
-	if (unlikely(!inner_is_fit(path, &inner, &why))) {
+	if (unlikely(!inner_is_fit(path, &inner, &why) ||
+		     !packet_join(w, path, mbuf, &packet, verdict, &why))) {
 		flow_dropped(flow, len, why);
 		rte_pktmbuf_free(mbuf);
 		return;
 	}
-	/* Before it is sequenced: from then on the retained packet is never written. */
-	inner_ttl_decrement(rte_pktmbuf_mtod(mbuf, uint8_t *));
-	if (unlikely(w->queued >= w->queued_max ||
-		     !queue_push(&path->queue, cookie_of(mbuf), len,
-				 tag_make(verdict_bucket(verdict), class, inner.ecn)))) {
-		flow_dropped(flow, len, DROP_QUEUE_FULL);
-		rte_pktmbuf_free(mbuf);
-		return;
-	}
-	w->queued++;
-	w->counters->class_out_packets[class % CLASS_COUNT]++;
-	w->counters->class_out_bytes[class % CLASS_COUNT] += len;
-	activate(w, path);
+	w->counters->class_out_packets[class]++;
+	w->counters->class_out_bytes[class] += len;
+	outbound_activate(w, path);
 }
 
-/* Where the frames of a new outer packet go; NULL: no buffer. */
-static uint8_t *packet_begin(struct worker *w, const struct path *path, struct rte_mbuf **mbuf)
-{
-	*mbuf = rte_pktmbuf_alloc(w->ports[path->wan_port].pool);
-	return *mbuf ? rte_pktmbuf_mtod(*mbuf, uint8_t *) : NULL;
-}
-
-/*
- * One outer packet of these plaintext pieces. The caller has checked that the WAN queue has room.
- * false: no buffer.
- */
-static bool packet_send(struct worker *w, struct path *path, const struct aead_piece pieces[],
-			uint32_t count, uint32_t frames_bytes, uint8_t ecn)
-{
-	struct cw_flow_counters *flow = &path->counters->out;
-	struct wire_header header = {
-		.type = WIRE_TYPE_FRAMES,
-		.lane = path->lane_id,
-		.link = path->intent.link_id,
-		.path_id = path->wire_id,
-		.send_time_us = (uint32_t)(w->now_ns / 1000),
-		.packet_number = lane_tx_packet(&path->lane),
-	};
-	struct rte_mbuf *mbuf;
-	uint8_t *dst = packet_begin(w, path, &mbuf);
-	uint32_t len;
-
-	if (unlikely(!dst))
-		return false;
-	len = outer_write(&path->outer, dst, frames_bytes + WIRE_OVERHEAD_BYTES, ecn);
-	wire_header_write(dst + len, &header);
-	len += WIRE_HEADER_BYTES;
-	len += path->aead->seal(path->key, dst + len, pieces, count, dst + len - WIRE_HEADER_BYTES,
-				WIRE_HEADER_BYTES, header.packet_number);
-	mbuf->data_len = (uint16_t)len;
-	mbuf->pkt_len = len;
-	flow->outer_packets++;
-	flow->outer_bytes += len;
-	if (unlikely(!txq_put(&w->port[path->wan_port].tx, mbuf)))
-		port_drop(w, path->wan_port, mbuf, DROP_TX_FULL);
-	return true;
-}
-
-static void aggregate_close(struct path *path, bool is_sent)
-{
-	struct cw_flow_counters *flow = &path->counters->out;
-
-	for (uint32_t i = 0; i < path->aggregate.count; i++) {
-		uint32_t len = rte_pktmbuf_data_len(path->open[i]);
-
-		if (is_sent)
-			flow_sent(flow, len);
-		else
-			flow_dropped(flow, len, DROP_NO_BUFFER);
-		rte_pktmbuf_free(path->open[i]);
-	}
-	aggregate_reset(&path->aggregate);
-}
-
-static void aggregate_flush(struct worker *w, struct path *path)
-{
-	uint8_t headers[PATH_AGGREGATE_MAX][WIRE_DATA_BYTES];
-	struct aead_piece pieces[AEAD_PIECES_MAX];
-	uint32_t count = path->aggregate.count;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct rte_mbuf *mbuf = path->open[i];
-		uint32_t tag = path->open_tags[i];
-		struct lane_number number = lane_tx_next(&path->lane, tag_bucket(tag));
-		struct wire_data data = {.class = tag_class(tag),
-					 .frag_count = 1,
-					 .length_bytes = rte_pktmbuf_data_len(mbuf),
-					 .seq = number.seq,
-					 .prev = number.prev};
-
-		wire_data_write(headers[i], &data);
-		pieces[2 * i] = (struct aead_piece){headers[i], WIRE_DATA_BYTES};
-		pieces[2 * i + 1] =
-			(struct aead_piece){rte_pktmbuf_mtod(mbuf, void *), data.length_bytes};
-	}
-	aggregate_close(path, packet_send(w, path, pieces, 2 * count, path->aggregate.used,
-					  path->aggregate.ecn));
-}
-
-/* A packet alone in its outer packet, or cut into several. */
-static void send_alone(struct worker *w, struct path *path, struct rte_mbuf *mbuf, uint32_t tag)
-{
-	struct cw_flow_counters *flow = &path->counters->out;
-	uint32_t total = rte_pktmbuf_data_len(mbuf);
-	uint32_t count = fragment_count(total, path->payload_max);
-	uint8_t ecn = ecn_encapsulate(tag_ecn(tag));
-	bool is_sent = count != 0;
-
-	for (uint32_t i = 0; i < count && is_sent; i++) {
-		struct lane_number number = i ? lane_tx_fragment(&path->lane, tag_bucket(tag))
-					      : lane_tx_next(&path->lane, tag_bucket(tag));
-		uint8_t header[WIRE_DATA_BYTES];
-		struct aead_piece pieces[2];
-		uint32_t offset, len;
-
-		fragment_piece(total, path->payload_max, i, &offset, &len);
-		wire_data_write(header, &(struct wire_data){.class = tag_class(tag),
-							    .frag_index = (uint8_t)i,
-							    .frag_count = (uint8_t)count,
-							    .frag_offset = (uint16_t)offset,
-							    .length_bytes = (uint16_t)len,
-							    .seq = number.seq,
-							    .prev = number.prev});
-		pieces[0] = (struct aead_piece){header, sizeof(header)};
-		pieces[1] = (struct aead_piece){rte_pktmbuf_mtod_offset(mbuf, void *, offset), len};
-		is_sent = packet_send(w, path, pieces, 2, len + WIRE_DATA_BYTES, ecn);
-		flow->fragments += count > 1;
-	}
-	if (is_sent)
-		flow_sent(flow, total);
-	else
-		flow_dropped(flow, total, DROP_NO_BUFFER);
-	rte_pktmbuf_free(mbuf);
-}
-
-static void transmit(struct worker *w, struct path *path, const struct queue_slot *slot)
+static void pass_on(struct worker *w, struct path *path, const struct queue_slot *slot)
 {
 	struct aggregate *aggregate = &path->aggregate;
 	struct rte_mbuf *mbuf = mbuf_of(slot->cookie);
@@ -233,9 +144,9 @@ static void transmit(struct worker *w, struct path *path, const struct queue_slo
 
 	if (aggregate_is_open(aggregate) && (aggregate->count == PATH_AGGREGATE_MAX ||
 					     !aggregate_may_add(aggregate, slot->len_bytes, ecn)))
-		aggregate_flush(w, path);
+		transmit_aggregate(w, path);
 	if (!aggregate_wants(aggregate, slot->len_bytes)) {
-		send_alone(w, path, mbuf, slot->tag);
+		transmit_alone(w, path, mbuf, slot->tag);
 		return;
 	}
 	path->open[aggregate->count] = mbuf;
@@ -244,7 +155,7 @@ static void transmit(struct worker *w, struct path *path, const struct queue_slo
 }
 
 /* The next hop may have moved; its entry is small and hot, so it is asked each time. */
-static bool next_hop_set(struct worker *w, struct path *path)
+bool outbound_next_hop(struct worker *w, struct path *path)
 {
 	const struct adj_entry *hop = hop_ready(w, &path->intent.peer_addr);
 
@@ -255,73 +166,205 @@ static bool next_hop_set(struct worker *w, struct path *path)
 	return true;
 }
 
-static uint32_t service_path(struct worker *w, struct path *path)
+/*
+ * May the next packet be sequenced, with what the open aggregate holds? The lane's windows and
+ * credits, the link's pace, room at the port for every fragment and for the aggregate.
+ */
+static enum path_stall may_pass(struct worker *w, struct path *path, const struct queue_slot *next)
 {
-	struct txq *tx = &w->port[path->wan_port].tx;
+	static const uint8_t stalls[] = {[TUNNEL_GO] = STALL_NONE,
+					 [TUNNEL_STALL_KEY] = STALL_KEY,
+					 [TUNNEL_STALL_WINDOW] = STALL_WINDOW,
+					 [TUNNEL_STALL_CREDIT] = STALL_CREDIT};
+	uint32_t count = fragment_count(next->len_bytes, path->payload_max);
+	enum tunnel_stall stall;
+
+	if (!txq_has_room(&w->port[path->wan_port].tx, count + 1) ||
+	    !link_may_send(path_link(w, path), w->now_ns))
+		return STALL_PACE;
+	stall = tunnel_may_send(&path->lane->tunnel, count + path->aggregate.count,
+				next->len_bytes + path->aggregate.used, w->now_ns);
+	return (enum path_stall)stalls[stall];
+}
+
+/* What goes within the guarantee is charged to both rates; the peak rate is never less. */
+static bool rate_takes(struct path *path, enum tier tier, uint32_t len, uint64_t now_ns)
+{
+	if (tier == TIER_GUARANTEED && !shaper_take(&path->guarantee, len, now_ns))
+		return false;
+	return shaper_take(&path->shaper, len, now_ns);
+}
+
+/* It leaves the queue: into a tunnel packet, or nowhere, so that its sender slows down. */
+static bool slot_leaves(struct worker *w, struct path *path, const struct queue_slot *slot)
+{
+	share_of(w, slot->tag)->packets--;
+	if (likely(mark_is_idle(&path->mark, queue_sojourn_ns(slot, w->now_ns)) ||
+		   congestion_on_dequeue(w, path, slot))) {
+		pass_on(w, path, slot);
+		return true;
+	}
+	flow_dropped(&path->counters->out, slot->len_bytes, DROP_QUEUE_TCP);
+	rte_pktmbuf_free(mbuf_of(slot->cookie));
+	return false;
+}
+
+/* What is sealed a few packets from now. */
+static void ahead_prefetch(const struct path *path)
+{
+	const struct queue_slot *slot = queue_ahead(&path->queue, AEAD_PREFETCH_AHEAD);
+
+	if (slot)
+		aead_prefetch(rte_pktmbuf_mtod(mbuf_of(slot->cookie), void *));
+}
+
+static uint32_t queue_serve(struct worker *w, struct path *path, enum tier tier,
+			    enum path_stall *stall)
+{
 	const struct queue_slot *next;
 	struct queue_slot slot;
+	bool is_paid = false; /* by one that was dropped: this one goes in its place */
 	uint32_t sent = 0;
 
-	if (!next_hop_set(w, path))
-		return 0;
+	*stall = STALL_NONE;
 	while (sent < SERVICE_BUDGET && (next = queue_peek(&path->queue))) {
-		/* Room for every fragment and for the aggregate that may go first. */
-		if (!txq_has_room(tx, 2 + fragment_count(next->len_bytes, path->payload_max)))
+		*stall = may_pass(w, path, next);
+		if (*stall == STALL_NONE && !is_paid &&
+		    !rate_takes(path, tier, next->len_bytes, w->now_ns))
+			*stall = STALL_PACE;
+		if (*stall != STALL_NONE || !queue_pop(&path->queue, &slot))
 			break;
-		if (!shaper_take(&path->shaper, next->len_bytes, w->now_ns))
-			break;
-		if (!queue_pop(&path->queue, &slot))
-			break;
-		w->queued--;
-		transmit(w, path, &slot);
-		sent++;
-	}
-	if (aggregate_is_due(&path->aggregate, w->now_ns) && txq_has_room(tx, 1)) {
-		aggregate_flush(w, path);
+		ahead_prefetch(path);
+		is_paid = !slot_leaves(w, path, &slot);
 		sent++;
 	}
 	return sent;
 }
 
-void outbound_flush(struct worker *w, struct path *path)
+/* Time spent waiting goes to the reason that ends now. */
+static void stall_set(struct worker *w, struct path *path, enum path_stall stall)
 {
-	if (aggregate_is_open(&path->aggregate))
-		aggregate_flush(w, path);
+	struct cw_lane_counters *lane = &path->counters->lane;
+	uint64_t *const sums[] = {[STALL_KEY] = &lane->stall_key_ns,
+				  [STALL_WINDOW] = &lane->stall_window_ns,
+				  [STALL_CREDIT] = &lane->stall_credit_ns,
+				  [STALL_PACE] = &lane->stall_pace_ns};
+
+	if (path->stall != STALL_NONE)
+		*sums[path->stall] += w->now_ns - path->stall_ns;
+	path->stall = (uint8_t)stall;
+	path->stall_ns = w->now_ns;
+}
+
+/*
+ * An aggregate whose time has come. What it holds was let pass when it joined; only a new life of
+ * the peer can have taken the credit back.
+ */
+static bool aggregate_goes(struct worker *w, struct path *path)
+{
+	const struct aggregate *aggregate = &path->aggregate;
+
+	return aggregate_is_due(aggregate, w->now_ns) &&
+	       txq_has_room(&w->port[path->wan_port].tx, 1) &&
+	       tunnel_may_send(&path->lane->tunnel, aggregate->count, aggregate->used, w->now_ns) ==
+		       TUNNEL_GO;
+}
+
+/* What is older than anything in the queue: for the LAN, for the far end to go on, repairs. */
+static uint32_t path_tend(struct worker *w, struct path *path)
+{
+	uint32_t moved = 0;
+
+	for (uint32_t i = 0; i < path->own_count; i++)
+		moved += deliver_lane(w, path, path->own[i]);
+	path->may_send = outbound_next_hop(w, path);
+	if (!path->may_send)
+		return moved;
+	moved += transmit_control(w, path);
+	moved += transmit_repairs(w, path, SERVICE_BUDGET);
+	return moved;
+}
+
+/* New packets of the paths of one class, within their guarantees or beyond. */
+static uint32_t tier_serve(struct worker *w, enum tier tier, uint8_t class, uint32_t first)
+{
+	uint32_t moved = 0, at = first;
+
+	for (uint32_t i = 0; i < w->active_count; i++) {
+		struct path *path = w->active[at];
+		enum path_stall stall = STALL_PACE;
+
+		at = at + 1 < w->active_count ? at + 1 : 0;
+		if (path->intent.class != class || !path->may_send)
+			continue;
+		if (!tunnel_has_repairs(&path->lane->tunnel))
+			moved += queue_serve(w, path, tier, &stall);
+		/* What holds it back beyond the guarantee is what holds it back. */
+		if (tier == TIER_REST && (stall != STALL_NONE || path->stall != STALL_NONE))
+			stall_set(w, path, stall);
+	}
+	return moved;
+}
+
+/* All guarantees before any excess, and in each the classes by their rank. */
+static uint32_t queues_serve(struct worker *w, uint32_t first)
+{
+	static const uint8_t ranks[] = {CLASS_CONTROL, CLASS_LOSSLESS, CLASS_BULK};
+	uint32_t moved = 0;
+
+	for (uint32_t tier = TIER_GUARANTEED; tier <= TIER_REST; tier++)
+		for (uint32_t i = 0; i < RTE_DIM(ranks); i++)
+			moved += tier_serve(w, (enum tier)tier, ranks[i], first);
+	return moved;
+}
+
+static uint32_t aggregates_serve(struct worker *w)
+{
+	uint32_t moved = 0;
+
+	for (uint32_t i = 0; i < w->active_count; i++) {
+		struct path *path = w->active[i];
+
+		if (!path->may_send || !aggregate_goes(w, path))
+			continue;
+		transmit_aggregate(w, path);
+		moved++;
+	}
+	return moved;
+}
+
+static void active_sift(struct worker *w)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < w->active_count; i++) {
+		struct path *path = w->active[i];
+
+		if (!queue_packets(&path->queue))
+			path->fed = 0;
+		path->is_active = !path_is_idle(path);
+		if (path->is_active)
+			w->active[kept++] = path;
+	}
+	w->active_count = kept;
 }
 
 uint32_t outbound_service(struct worker *w)
 {
 	uint32_t first = w->service_first < w->active_count ? w->service_first : 0;
-	uint32_t moved = 0, kept = 0, at = first;
+	uint32_t moved = 0, at = first;
 
 	for (uint32_t i = 0; i < w->active_count; i++) {
-		moved += service_path(w, w->active[at]);
+		moved += path_tend(w, w->active[at]);
 		at = at + 1 < w->active_count ? at + 1 : 0;
 	}
+	moved += queues_serve(w, first);
+	moved += aggregates_serve(w);
 	/*
 	 * After a turn that found room another path goes first: a WAN port with little room serves
 	 * all of them. Not after each turn, or room in every second one serves every second path.
 	 */
 	w->service_first = first + (moved != 0);
-	for (uint32_t i = 0; i < w->active_count; i++) {
-		struct path *path = w->active[i];
-
-		path->is_active = !path_holds_nothing(path);
-		if (path->is_active)
-			w->active[kept++] = path;
-	}
-	w->active_count = kept;
+	active_sift(w);
 	return moved;
-}
-
-bool outbound_send_probe(struct worker *w, struct path *path, enum wire_frame_type type,
-			 const struct wire_probe *probe)
-{
-	uint8_t frame[WIRE_PROBE_BYTES];
-	struct aead_piece piece = {frame, sizeof(frame)};
-
-	if (!next_hop_set(w, path) || !txq_has_room(&w->port[path->wan_port].tx, 1))
-		return false;
-	wire_probe_write(frame, type, probe);
-	return packet_send(w, path, &piece, 1, sizeof(frame), ECN_NOT_ECT);
 }

@@ -1,20 +1,10 @@
 #include "dataplane/dpdk/path.h"
 
+#include <rte_byteorder.h>
 #include <rte_malloc.h>
 
 /* 32 - log2(slots of ids): the hash in path_table_by_id keeps its upper bits. */
 _Static_assert(PATH_SLOTS * 2 == 1u << (32 - 19), "adapt the shift");
-
-/*
- * Deep enough that a window's worth of TCP fits at the guaranteed rate over a continental RTT
- * share, shallow enough that a full queue is 25 ms of delay and not a second.
- */
-static uint64_t queue_bytes_max(uint64_t rate_bps)
-{
-	uint64_t bytes = rate_bps / 8 / 40;
-
-	return bytes < 131072 ? 131072 : bytes;
-}
 
 /* Half a millisecond of the rate: what an adaptive worker may find after a short sleep. */
 static uint32_t burst_bytes(uint64_t rate_bps)
@@ -33,15 +23,18 @@ static uint64_t rate_clamped(uint64_t rate_bps)
 static int template_make(struct path *path, const struct intent_path *intent)
 {
 	struct outer_flow flow = {
-		.src = intent->local_addr,
-		.dst = intent->peer_addr,
-		/* Entropy for ECMP and NIC steering: one source port per path and lane. */
-		.src_port = (uint16_t)(49152 + ((intent->id * 0x9e3779b1u) >> 19) + path->lane_id),
-		.dst_port = (uint16_t)(intent->peer_udp_port + path->lane_id),
-		.dscp = intent->dscp,
-	};
+		.src = intent->local_addr, .dst = intent->peer_addr, .dscp = intent->dscp};
 
 	return outer_template_init(&path->outer, &flow);
+}
+
+/* Entropy for ECMP and NIC steering: one source port per path and lane. */
+static void lane_ports_set(struct path_lane *lane, const struct intent_path *intent)
+{
+	uint16_t src = (uint16_t)(49152 + ((intent->id * 0x9e3779b1u) >> 19) + lane->id);
+	uint16_t dst = (uint16_t)(intent->peer_udp_port + lane->id);
+
+	lane->ports = rte_cpu_to_be_32((uint32_t)src << 16 | dst);
 }
 
 static void sizes_set(struct path *path, uint32_t wan_mtu)
@@ -52,16 +45,82 @@ static void sizes_set(struct path *path, uint32_t wan_mtu)
 	path->payload_max = path->frames_max - WIRE_DATA_BYTES;
 }
 
+/* Losses that windows are made for without a loss of throughput: 1 %. */
+#define LOSS_BUDGET 0.01
+
+static void lane_sizes(const struct intent_path *intent, uint32_t lane, uint32_t worker,
+		       struct tunnel_sizes *sizes)
+{
+	struct tunnel_demand demand = {
+		.tx_bps = lane == worker ? rate_clamped(intent->max_bps) : 0,
+		.rx_bps = lane < intent->peer_lanes ? rate_clamped(intent->peer_max_bps) : 0,
+		.rtt_ns = intent->link_rtt_ns,
+		.loss = LOSS_BUDGET,
+	};
+
+	tunnel_sizes_for(&demand, sizes);
+}
+
+static uint32_t lane_count(const struct intent_path *intent, uint32_t workers)
+{
+	return RTE_MIN(RTE_MAX(workers, (uint32_t)intent->peer_lanes), (uint32_t)LANES_MAX);
+}
+
+void path_buffers_wanted(const struct intent_path *intent, uint32_t worker, uint32_t workers,
+			 uint32_t *retain, uint32_t *hold)
+{
+	struct tunnel_sizes sizes;
+
+	*retain = *hold = 0;
+	for (uint32_t i = worker; i < lane_count(intent, workers); i += workers) {
+		lane_sizes(intent, i, worker, &sizes);
+		*retain += sizes.retain_packets;
+		*hold += sizes.rx_buffers;
+	}
+}
+
+uint64_t path_window_bytes(const struct intent_path *intent, uint32_t worker, uint32_t workers)
+{
+	struct tunnel_sizes sizes;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = worker; i < lane_count(intent, workers); i += workers) {
+		lane_sizes(intent, i, worker, &sizes);
+		bytes += tunnel_memory(&sizes);
+	}
+	return bytes;
+}
+
+/* What was wanted, cut down to the share that there are buffers for. */
+static void sizes_limit(struct tunnel_sizes *sizes, const struct path_options *options,
+			uint32_t retain_wanted, uint32_t hold_wanted)
+{
+	if (options->retain_buffers < retain_wanted)
+		sizes->retain_packets = (uint32_t)((uint64_t)sizes->retain_packets *
+						   options->retain_buffers / retain_wanted);
+	if (options->hold_buffers < hold_wanted)
+		sizes->rx_buffers = (uint32_t)((uint64_t)sizes->rx_buffers * options->hold_buffers /
+					       hold_wanted);
+}
+
 static int lanes_create(struct path *path, const struct path_options *options)
 {
-	for (uint32_t lane = options->worker; lane < LANES_MAX; lane += options->workers) {
-		struct path_lane *l = rte_zmalloc("lane", sizeof(*l), RTE_CACHE_LINE_SIZE);
+	const struct intent_path *intent = &path->intent;
+	struct tunnel_config config = {.rtt_ns = intent->link_rtt_ns};
+	uint32_t retain, hold;
 
-		if (!l)
+	path->lane_count = (uint8_t)lane_count(intent, options->workers);
+	path_buffers_wanted(intent, options->worker, options->workers, &retain, &hold);
+	for (uint32_t i = options->worker; i < path->lane_count; i += options->workers) {
+		lane_sizes(intent, i, options->worker, &config.sizes);
+		sizes_limit(&config.sizes, options, retain, hold);
+		path->lanes[i] = lane_create((uint8_t)i, &config);
+		if (!path->lanes[i])
 			return -1;
-		path->lanes[lane] = l;
-		reasm_init(&l->reasm, l->slots, PATH_REASM_SLOTS, options->reassembly_bytes, 0);
+		lane_ports_set(path->lanes[i], intent);
+		path->own[path->own_count++] = path->lanes[i];
 	}
+	path->lane = path->lanes[options->worker];
 	return 0;
 }
 
@@ -76,22 +135,23 @@ struct path *path_create(const struct intent_path *intent, const struct path_opt
 	path->handle = options->handle;
 	path->wire_id = intent->id;
 	path->wan_port = options->wan_port;
-	path->lane_id = (uint8_t)options->worker;
 	path->counters = options->counters;
 	memcpy(path->all, options->all, options->workers * sizeof(path->all[0]));
 	share_init(&path->share, options->workers, options->worker);
-	path->aead = &aead_null;
 	if (template_make(path, intent) || lanes_create(path, options)) {
 		path_free(path);
 		return NULL;
 	}
 	sizes_set(path, options->wan_mtu);
-	queue_init(&path->queue, path->queue_slots, PATH_QUEUE_SLOTS, options->queue_packets,
-		   queue_bytes_max(rate));
 	shaper_init(&path->shaper, rate, burst_bytes(rate), options->now_ns);
-	lane_tx_init(&path->lane, path->buckets, (uint32_t)options->seed);
+	rate = rate_clamped(intent->rate_bps);
+	shaper_init(&path->guarantee, rate, burst_bytes(rate), options->now_ns);
 	aggregate_init(&path->aggregate, path->frames_max);
 	probe_init(&path->probe, intent->generation, options->seed);
+	if (path_queue_init(path, options)) {
+		path_free(path);
+		return NULL;
+	}
 	return path;
 }
 
@@ -99,72 +159,159 @@ void path_free(struct path *path)
 {
 	if (!path)
 		return;
-	for (uint32_t lane = 0; lane < LANES_MAX; lane++)
-		rte_free(path->lanes[lane]);
+	for (uint32_t i = 0; i < path->own_count; i++)
+		lane_free(path->own[i]);
+	path_queue_free(path);
 	rte_free(path);
+}
+
+static void rates_set(struct path *path, uint64_t guaranteed_bps, uint64_t max_bps, uint64_t now_ns)
+{
+	uint64_t rate = rate_clamped(max_bps);
+
+	shaper_set_rate(&path->shaper, rate, burst_bytes(rate), now_ns);
+	rate = rate_clamped(guaranteed_bps);
+	shaper_set_rate(&path->guarantee, rate, burst_bytes(rate), now_ns);
 }
 
 void path_update(struct path *path, const struct intent_path *intent, uint32_t wan_mtu,
 		 uint64_t now_ns)
 {
-	uint64_t rate = rate_clamped(intent->max_bps);
-
 	path->intent = *intent;
 	template_make(path, intent);
+	for (uint32_t i = 0; i < path->own_count; i++)
+		lane_ports_set(path->own[i], intent);
 	sizes_set(path, wan_mtu);
 	path->aggregate.capacity = path->frames_max;
-	shaper_set_rate(&path->shaper, rate, burst_bytes(rate), now_ns);
-	queue_set_limits(&path->queue, path->queue.max_packets, queue_bytes_max(rate));
+	rates_set(path, intent->rate_bps, intent->max_bps, now_ns);
+	path_queue_update(path);
 	probe_set_generation(&path->probe, intent->generation);
 }
 
-void path_share(struct path *path, uint64_t now_ns)
+static void rates_share(struct path *path, uint64_t now_ns)
 {
+	const struct intent_path *intent = &path->intent;
 	uint64_t offered[SHARE_WORKERS_MAX], rate;
 
 	for (uint32_t i = 0; i < path->share.workers; i++)
 		offered[i] = path->all[i]->out.rx_bytes;
-	rate = rate_clamped(share_update(&path->share, offered, path->intent.max_bps));
-	shaper_set_rate(&path->shaper, rate, burst_bytes(rate), now_ns);
+	rate = share_update(&path->share, offered, intent->max_bps);
+	/* The same part of the guarantee; in kilobits, so that nothing overflows. */
+	rates_set(path,
+		  rate / 1000 * (intent->rate_bps / 1000) / (rate_clamped(intent->max_bps) / 1000) *
+			  1000,
+		  rate, now_ns);
 }
 
-static void flow_drop(struct cw_flow_counters *flow, uint32_t packets, enum drop why)
+void path_tick(struct path *path, uint64_t now_ns)
+{
+	if (path->share.workers > 1)
+		rates_share(path, now_ns);
+	path_queue_tick(path);
+}
+
+static void flow_drop(struct cw_flow_counters *flow, uint32_t packets, uint64_t bytes,
+		      enum drop why)
 {
 	flow->drop[why] += packets;
 	flow->held_packets -= packets;
+	flow->held_bytes -= bytes;
+}
+
+void path_release(struct path *path, struct rte_mbuf *mbuf, bool is_acked, enum drop why)
+{
+	struct cw_flow_counters *flow = &path->counters->out;
+	uint32_t len = rte_pktmbuf_data_len(mbuf);
+
+	/* The last fragment takes the packet along. */
+	if (rte_mbuf_refcnt_read(mbuf) == 1 && is_acked) {
+		flow->held_packets--;
+		flow->held_bytes -= len;
+		flow->tx_packets++;
+		flow->tx_bytes += len;
+	} else if (rte_mbuf_refcnt_read(mbuf) == 1) {
+		flow_drop(flow, 1, len, why);
+	}
+	rte_pktmbuf_free(mbuf);
+}
+
+void path_drop_unit(struct path *path, const struct path_lane *lane, const struct tunnel_unit *unit,
+		    bool is_broken, enum drop why)
+{
+	struct cw_flow_counters *flow = &path->counters->in;
+	uint32_t first = is_broken ? unit->frag_index : 0;
+	struct tunnel_unit part;
+
+	for (uint32_t i = first; i <= unit->frag_index; i++) {
+		tunnel_fragment(&lane->tunnel, unit, i, &part);
+		/* A packet entered with its first fragment. */
+		flow_drop(flow, i == 0, part.len_bytes, why);
+		rte_pktmbuf_free((struct rte_mbuf *)(uintptr_t)part.cookie);
+	}
 }
 
 static void lane_discard(struct path *path, struct path_lane *lane)
 {
-	uint32_t slots[PATH_REASM_SLOTS];
-	uint32_t count = reasm_flush(&lane->reasm, slots, PATH_REASM_SLOTS);
+	struct tunnel_unit unit;
+	uint64_t cookies[64];
+	bool is_broken;
+	uint32_t count;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct rte_mbuf *buffer = lane->buffers[slots[i]];
-
-		path->counters->in.held_bytes -= rte_pktmbuf_data_len(buffer);
-		rte_pktmbuf_free(buffer);
-		lane->buffers[slots[i]] = NULL;
-	}
-	flow_drop(&path->counters->in, count, DROP_SHUTDOWN);
+	if (lane->assembled)
+		rte_pktmbuf_free(lane->assembled);
+	lane->assembled = NULL;
+	while (tunnel_flush_rx(&lane->tunnel, &unit, &is_broken))
+		path_drop_unit(path, lane, &unit, is_broken, DROP_SHUTDOWN);
+	do {
+		count = tunnel_flush_tx(&lane->tunnel, cookies, RTE_DIM(cookies));
+		for (uint32_t i = 0; i < count; i++)
+			path_release(path, (struct rte_mbuf *)(uintptr_t)cookies[i], false,
+				     DROP_SHUTDOWN);
+	} while (count == RTE_DIM(cookies));
 }
 
 void path_discard(struct path *path)
 {
+	struct cw_flow_counters *flow = &path->counters->out;
 	struct queue_slot slot;
 
 	while (queue_pop(&path->queue, &slot)) {
 		rte_pktmbuf_free((struct rte_mbuf *)(uintptr_t)slot.cookie);
-		flow_drop(&path->counters->out, 1, DROP_SHUTDOWN);
+		flow_drop(flow, 1, slot.len_bytes, DROP_SHUTDOWN);
 	}
-	for (uint32_t i = 0; i < path->aggregate.count; i++)
+	for (uint32_t i = 0; i < path->aggregate.count; i++) {
+		flow_drop(flow, 1, rte_pktmbuf_data_len(path->open[i]), DROP_SHUTDOWN);
 		rte_pktmbuf_free(path->open[i]);
-	flow_drop(&path->counters->out, path->aggregate.count, DROP_SHUTDOWN);
-	path->counters->out.held_bytes = 0;
+	}
 	aggregate_reset(&path->aggregate);
-	for (uint32_t lane = 0; lane < LANES_MAX; lane++)
-		if (path->lanes[lane])
-			lane_discard(path, path->lanes[lane]);
+	for (uint32_t i = 0; i < path->own_count; i++)
+		lane_discard(path, path->own[i]);
+}
+
+void path_publish(struct path *path)
+{
+	struct cw_lane_counters *out = &path->counters->lane;
+	struct cw_lane_counters sum = {.reorder_depth_max = out->reorder_depth_max,
+				       .stall_credit_ns = out->stall_credit_ns,
+				       .stall_window_ns = out->stall_window_ns,
+				       .stall_key_ns = out->stall_key_ns,
+				       .stall_pace_ns = out->stall_pace_ns,
+				       .pause_ns = out->pause_ns};
+
+	for (uint32_t i = 0; i < path->own_count; i++)
+		lane_stats_add(path->own[i], &sum);
+	sum.reorder_depth_max = RTE_MAX(sum.reorder_depth_max, sum.reorder_depth);
+	*out = sum;
+}
+
+bool path_is_idle(const struct path *path)
+{
+	if (queue_packets(&path->queue) || aggregate_is_open(&path->aggregate))
+		return false;
+	for (uint32_t i = 0; i < path->own_count; i++)
+		if (lane_is_busy(path->own[i]))
+			return false;
+	return true;
 }
 
 static void ids_insert(struct path_table *table, uint32_t wire_id, uint32_t index)

@@ -1,5 +1,5 @@
 /*
- * One path in one worker: its queue and shaper, its sending lane, its receiving lanes, its probe.
+ * One path in one worker: its queue and shaper, its lanes, its probe.
  *
  * Made and freed by the agent; between COMMAND_PATH_ADD and the EVENT_DONE of its removal it
  * belongs to the worker. path_table finds paths by handle (from the classifier) and by wire id
@@ -15,26 +15,27 @@
 #include "dataplane/abi/counters.h"
 #include "dataplane/core/aggregate.h"
 #include "dataplane/core/intent.h"
-#include "dataplane/core/lane.h"
+#include "dataplane/core/mark.h"
 #include "dataplane/core/outer.h"
 #include "dataplane/core/probe.h"
 #include "dataplane/core/queue.h"
-#include "dataplane/core/reasm.h"
 #include "dataplane/core/shaper.h"
 #include "dataplane/core/share.h"
-#include "dataplane/dpdk/aead.h"
+#include "dataplane/dpdk/lane.h"
 
-#define PATH_SLOTS	   4096 /* paths a gateway can have */
-#define LANES_MAX	   16	/* UDP ports of a gateway; a lane per worker of the peer */
-#define PATH_QUEUE_SLOTS   4096
-#define PATH_AGGREGATE_MAX (AEAD_PIECES_MAX / 2) /* frames in one outer packet */
-#define PATH_REASM_SLOTS   64
+#define PATH_SLOTS	   4096		   /* paths a gateway can have */
+#define LANES_MAX	   PATH_KEYS_LANES /* UDP ports of a gateway; one per worker */
+#define PATH_QUEUE_SLOTS   4096		   /* packets in a queue, */
+#define PATH_QUEUE_MAX	   16384	   /* or as many where RTT or pauses ask for more */
+#define PATH_AGGREGATE_MAX AEAD_PIECES_MAX /* inner packets in one outer packet */
 
-struct path_lane {
-	struct reasm reasm;
-	struct reasm_slot slots[PATH_REASM_SLOTS];
-	struct rte_mbuf *buffers[PATH_REASM_SLOTS];
-	uint8_t ecn[PATH_REASM_SLOTS]; /* outer: CE once any fragment bore it (RFC 3168, 5.3) */
+/* Why what waits in the queue does not go. */
+enum path_stall {
+	STALL_NONE = 0,
+	STALL_KEY,
+	STALL_WINDOW,
+	STALL_CREDIT,
+	STALL_PACE, /* shaper, pacer, or no room at the port */
 };
 
 struct path {
@@ -44,30 +45,40 @@ struct path {
 
 	/* LAN to WAN */
 	struct queue queue;
-	struct shaper shaper;
-	struct lane_tx lane;
+	struct mark mark; /* at the guaranteed rate, this worker's part: */
+	uint64_t mark_bps;
+	/* What may wait, where the senders cannot be paused; where they can: when they are. */
+	uint64_t limit_bytes;
+	uint32_t limit_packets;
+	uint32_t tcp_packets;			   /* TCP without ECN goes no further */
+	uint64_t level_per_byte, level_per_packet; /* LAN_LEVEL_PER these limits */
+	uint16_t fed;		 /* ports whose packets may be among those that wait; bit each */
+	struct shaper guarantee; /* intent.rate_bps: goes before any excess */
+	struct shaper shaper;	 /* intent.max_bps */
 	struct aggregate aggregate;
 	struct rte_mbuf *open[PATH_AGGREGATE_MAX]; /* inner packets of the open aggregate */
 	uint32_t open_tags[PATH_AGGREGATE_MAX];
 	struct outer_template outer;
-	const struct aead *aead;
-	void *key;
 	uint32_t frames_max;  /* bytes of frames in one outer packet */
 	uint32_t payload_max; /* of one DATA frame alone in a packet */
 	uint8_t wan_port;     /* index of our port */
-	uint8_t lane_id;
-	bool is_active; /* in the worker's list of paths with something to send */
+	uint8_t lane_count;   /* lanes 0 to lane_count - 1 exist, at some worker */
+	bool is_active;	      /* in the worker's list of paths with something to do */
+	bool may_send;	      /* in this turn: its next hop is known */
+	uint8_t stall;	      /* enum path_stall */
+	uint64_t stall_ns;    /* since then */
 
-	/* WAN to LAN: lanes[i] for lane i, NULL where another worker owns it */
-	struct path_lane *lanes[LANES_MAX];
+	struct path_lane *lane;		    /* that we send DATA on */
+	struct path_lane *lanes[LANES_MAX]; /* ours among all; NULL: another worker's, or none */
+	struct path_lane *own[LANES_MAX];   /* the same without holes */
+	uint8_t own_count;
 
 	struct probe probe;
 	struct cw_path_counters *counters;
 	/* Of this path in every worker, ours included: what the share is made from. Read only. */
 	const struct cw_path_counters *all[SHARE_WORKERS_MAX];
 	struct share share;
-	struct queue_slot queue_slots[PATH_QUEUE_SLOTS];
-	uint32_t buckets[LANE_BUCKETS];
+	struct queue_slot *queue_slots;
 };
 
 struct path_options {
@@ -75,13 +86,24 @@ struct path_options {
 	uint32_t worker, workers;
 	uint8_t wan_port;
 	uint32_t wan_mtu;
-	uint32_t reassembly_bytes; /* largest packet that a buffer of the LAN pool holds */
-	uint32_t queue_packets;	   /* at most PATH_QUEUE_SLOTS */
+	uint32_t queue_packets; /* at most PATH_QUEUE_MAX */
+	bool has_pauses;	/* most of them are for what comes after XOFF */
+	/* Buffers that its lanes of this worker may use: unacknowledged ones of the LAN ports'
+	 * pools, and waiting ones of the WAN port's. */
+	uint32_t retain_buffers, hold_buffers;
 	uint64_t seed;
 	uint64_t now_ns;
 	struct cw_path_counters *counters;
 	const struct cw_path_counters *const *all; /* [workers] */
 };
+
+/* Buffers that one worker's part of a path would like to have, over all its lanes. */
+void path_buffers_wanted(const struct intent_path *intent, uint32_t worker, uint32_t workers,
+			 uint32_t *retain, uint32_t *hold);
+/* With fewer than this of either, a path is not set up. */
+#define PATH_BUFFERS_LEAST 256
+/* Bytes of windows (not buffers) that it would take. */
+uint64_t path_window_bytes(const struct intent_path *intent, uint32_t worker, uint32_t workers);
 
 /* NULL: no memory, or an intent whose addresses contradict each other. Agent thread. */
 struct path *path_create(const struct intent_path *intent, const struct path_options *options);
@@ -91,19 +113,33 @@ void path_free(struct path *path);
 /*
  * Takes a changed intent of the same id: rate, peer, selectors, class. What waits stays in its
  * order. The caller has checked that both addresses are of one family, and left no aggregate open.
- * Worker.
+ * Windows stay as they were made. Worker.
  */
 void path_update(struct path *path, const struct intent_path *intent, uint32_t wan_mtu,
 		 uint64_t now_ns);
-/* Takes this worker's part of the rate anew; at even intervals, where there are several workers. */
-void path_share(struct path *path, uint64_t now_ns);
+/* Takes this worker's part of the rate anew, and what follows from rate and round trip; at even
+ * intervals. */
+void path_tick(struct path *path, uint64_t now_ns);
+/* path_queue.c, for path.c: the queue's memory, and its limits as rate and round trip change. */
+int path_queue_init(struct path *path, const struct path_options *options); /* 0 or -ENOMEM */
+void path_queue_free(struct path *path);
+void path_queue_update(struct path *path);
+void path_queue_tick(struct path *path);
 /* Frees all packets that are held and counts them as DROP_SHUTDOWN. Worker. */
 void path_discard(struct path *path);
+/* Writes the lanes' statistics to the counters. Worker. */
+void path_publish(struct path *path);
 
-static inline bool path_holds_nothing(const struct path *path)
-{
-	return !queue_packets(&path->queue) && !aggregate_is_open(&path->aggregate);
-}
+/* The path's packet is unacknowledged no more: one of its shares in the buffer goes. */
+void path_release(struct path *path, struct rte_mbuf *mbuf, bool is_acked, enum drop why);
+
+/* Frees what a lane was about to deliver: all fragments of a packet, or of a broken one this one.
+ */
+void path_drop_unit(struct path *path, const struct path_lane *lane, const struct tunnel_unit *unit,
+		    bool is_broken, enum drop why);
+
+/* Is there nothing to send, to wait for, or to deliver? */
+bool path_is_idle(const struct path *path);
 
 /* Paths by handle and by wire id; one table per worker. */
 struct path_table {

@@ -81,6 +81,13 @@ uint32_t port_mbufs_min(enum port_mode mode, uint32_t queues)
 	return ring_mbufs(mode, queues) + PORT_CACHE * 4;
 }
 
+uint32_t port_ring_frames(enum port_mode mode, uint32_t mtu)
+{
+	if (mode == PORT_PACKET)
+		return PACKET_RING_BYTES / packet_frame_bytes(mtu);
+	return mode == PORT_XDP ? XDP_RING : PORT_DESC;
+}
+
 uint32_t port_mbufs_spare(const struct port *port)
 {
 	uint32_t rings = ring_mbufs((enum port_mode)port->mode, port->queues);
@@ -261,6 +268,19 @@ static int mtu_fits(const struct port *port, const struct port_config *config, c
 	return 0;
 }
 
+static int port_finish(struct port *port, const struct port_config *config, char *error,
+		       size_t size)
+{
+	port->ifindex = if_nametoindex(port->interface);
+	if (!port->ifindex) {
+		snprintf(error, size, "port %s: interface %s is gone", config->name,
+			 port->interface);
+		return -ENODEV;
+	}
+	port->speed_bps = config->speed_bps ? config->speed_bps : port_speed(port);
+	return port_pauses_open(port, config, error, size);
+}
+
 int port_open(struct port *port, uint16_t index, const struct port_config *config, char *error,
 	      size_t size)
 {
@@ -274,6 +294,7 @@ int port_open(struct port *port, uint16_t index, const struct port_config *confi
 			      .mode = (uint8_t)config->mode,
 			      .queues = (uint16_t)config->queues,
 			      .mtu = config->mtu,
+			      .has_pfc = config->has_pfc,
 			      .socket = (int)rte_socket_id()};
 	ret = mtu_fits(port, config, error, size);
 	if (!ret)
@@ -299,11 +320,7 @@ int port_open(struct port *port, uint16_t index, const struct port_config *confi
 		if (ret)
 			return ret;
 	}
-	port->ifindex = if_nametoindex(port->interface);
-	if (port->ifindex)
-		return 0;
-	snprintf(error, size, "port %s: interface %s is gone", config->name, port->interface);
-	return -ENODEV;
+	return port_finish(port, config, error, size);
 }
 
 int port_start(struct port *port, char *error, size_t size)
@@ -330,6 +347,7 @@ void port_close(struct port *port)
 		rte_eth_dev_close(port->id);
 	}
 	port->id = port->exception_id = PORT_NONE;
+	port_pauses_close(port);
 }
 
 void port_losses_read(const struct port *port, struct port_losses *losses)

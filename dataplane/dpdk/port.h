@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@
 #define PORTS_MAX  16
 #define PORT_BURST 32
 #define PORT_NONE  UINT16_MAX
+/* A class that is never paused. */
+#define PORT_NO_PRIORITY 0xff
 /* In place of a port's index: this machine. */
 #define PORT_LOCAL    PORTS_MAX
 #define PORT_L2_BYTES 22 /* Ethernet and up to two priority tags */
@@ -39,6 +42,9 @@ struct port_config {
 	uint32_t mtu;		/* IP packet; ethdev: wanted, else the interface's */
 	uint32_t queues;	/* one per worker */
 	uint32_t mbufs;
+	uint64_t speed_bps;	 /* 0: what driver or kernel say */
+	bool has_pfc;		 /* LAN: priority pauses, sent and obeyed */
+	const uint8_t *priority; /* has_pfc: [CLASS_COUNT], PORT_NO_PRIORITY: not paused */
 };
 
 struct port {
@@ -53,7 +59,11 @@ struct port {
 	uint32_t ifindex; /* the kernel's interface or the exception port's */
 	int socket;
 	struct rte_mempool *pool;
-	char interface[64]; /* as the kernel knows it */
+	uint64_t speed_bps; /* 0: unknown */
+	bool has_pfc;
+	uint8_t priority[CLASS_COUNT]; /* has_pfc: of each class */
+	int multicast_fd;	       /* has_pfc, not ethdev: lets pauses in; 0: none */
+	char interface[64];	       /* as the kernel knows it */
 };
 
 /* "xdp", "packet", "ethdev". */
@@ -63,6 +73,8 @@ const char *port_mode_name(enum port_mode mode);
 uint32_t port_mbuf_bytes(enum port_mode mode, uint32_t mtu);
 /* Fewest mbufs this port works with. */
 uint32_t port_mbufs_min(enum port_mode mode, uint32_t queues);
+/* Frames that may lie in the ring of one of its queues, not seen by anybody. */
+uint32_t port_ring_frames(enum port_mode mode, uint32_t mtu);
 /* How many of its pool's mbufs are left when the driver's rings are full. */
 uint32_t port_mbufs_spare(const struct port *port);
 
@@ -72,6 +84,11 @@ int port_open(struct port *port, uint16_t index, const struct port_config *confi
 /* Begins to receive. */
 int port_start(struct port *port, char *error, size_t size);
 void port_close(struct port *port);
+
+/* port_lan.c, for port.c. 0: nobody knows. */
+uint64_t port_speed(const struct port *port);
+int port_pauses_open(struct port *port, const struct port_config *config, char *error, size_t size);
+void port_pauses_close(struct port *port);
 
 struct port_losses {
 	uint64_t missed, rx_errors, tx_errors, link_up, speed_bps;

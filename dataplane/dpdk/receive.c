@@ -61,6 +61,12 @@ static void dispatch(struct worker *w, uint32_t port, struct rte_mbuf *mbuf)
 		wp->counters->tunnel++;
 		inbound_accept(w, port, mbuf);
 		break;
+	case VERDICT_PAUSE:
+		lan_on_pause(w, port, mbuf);
+		break;
+	case VERDICT_BLOCK:
+		port_drop(w, port, mbuf, DROP_BLOCKED);
+		break;
 	default:
 		leave_to_kernel(w, port, mbuf, verdict);
 	}
@@ -71,12 +77,22 @@ uint32_t receive_burst(struct worker *w, uint32_t port)
 	struct cw_port_counters *counters = w->port[port].counters;
 	struct rte_mbuf *mbufs[PORT_BURST];
 	uint16_t count = rte_eth_rx_burst(w->ports[port].id, (uint16_t)w->index, mbufs, PORT_BURST);
+	bool is_wan = w->ports[port].role == CW_PORT_WAN;
 	uint64_t bytes = 0;
 
+	/*
+	 * After the burst, never before: a worker that lost its core in between would take packets
+	 * for older than they are, and the least round trip would lie below the true one for
+	 * seconds.
+	 */
+	if (count)
+		w->now_ns = clock_ns(&w->clock, rte_rdtsc());
 	for (uint16_t i = 0; i < count; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (uint16_t i = 0; i < count; i++) {
 		bytes += rte_pktmbuf_pkt_len(mbufs[i]);
+		if (is_wan && i + AEAD_PREFETCH_AHEAD < count)
+			aead_prefetch(rte_pktmbuf_mtod(mbufs[i + AEAD_PREFETCH_AHEAD], void *));
 		dispatch(w, port, mbufs[i]);
 	}
 	counters->rx_packets += count;
@@ -92,8 +108,10 @@ uint32_t receive_exception(struct worker *w, uint32_t port)
 					  PORT_BURST);
 
 	w->port[port].counters->from_kernel += count;
-	for (uint16_t i = 0; i < count; i++)
+	for (uint16_t i = 0; i < count; i++) {
+		lan_charge(&w->port[port].lan, rte_pktmbuf_pkt_len(mbufs[i]), w->now_ns);
 		if (!txq_put(&w->port[port].tx, mbufs[i]))
 			port_drop(w, port, mbufs[i], DROP_TX_FULL);
+	}
 	return count;
 }

@@ -15,7 +15,8 @@
 #include "dataplane/abi/counters.h"
 #include "dataplane/dpdk/port.h"
 
-#define TXQ_SLOTS 1024 /* a power of two */
+#define TXQ_SLOTS   1024 /* a power of two */
+#define TXQ_RESERVE 4	 /* of them, for what goes first */
 
 struct txq {
 	uint16_t port_id; /* DPDK's */
@@ -32,7 +33,18 @@ static inline uint32_t txq_depth(const struct txq *q)
 
 static inline bool txq_has_room(const struct txq *q, uint32_t frames)
 {
-	return txq_depth(q) + frames <= TXQ_SLOTS;
+	return txq_depth(q) + frames <= TXQ_SLOTS - TXQ_RESERVE;
+}
+
+static inline bool txq_has_place(const struct txq *q)
+{
+	return txq_depth(q) < TXQ_SLOTS;
+}
+
+/* In front of all that waits; txq_has_place said yes. */
+static inline void txq_put_first(struct txq *q, struct rte_mbuf *mbuf)
+{
+	q->slots[--q->head & (TXQ_SLOTS - 1)] = mbuf;
 }
 
 /* Hands the driver what it takes now. */

@@ -109,7 +109,8 @@ static void open_one(struct worker *w, struct rte_mbuf *mbuf)
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *), *clear;
 	struct wire_header header;
 	struct outer outer;
-	struct path *path;
+	const struct path_lane *lane;
+	const struct path *path;
 	enum drop why;
 
 	if (!outer_parse(frame, rte_pktmbuf_data_len(mbuf), &outer, &why))
@@ -118,9 +119,12 @@ static void open_one(struct worker *w, struct rte_mbuf *mbuf)
 	if (!wire_header_parse(clear, outer.payload_len, &header, &why))
 		return;
 	path = path_table_by_id(&w->paths, header.path_id);
-	if (!path || !path->aead->open(path->key, clear + WIRE_HEADER_BYTES,
-				       outer.payload_len - WIRE_HEADER_BYTES, clear,
-				       WIRE_HEADER_BYTES, header.packet_number))
+	if (!path)
+		return;
+	lane = path->lanes[header.lane];
+	if (!lane->aead->open(&lane->rx_keys[header.flags & WIRE_F_KEY_PHASE],
+			      clear + WIRE_HEADER_BYTES, outer.payload_len - WIRE_HEADER_BYTES,
+			      clear, WIRE_HEADER_BYTES, header.packet_number))
 		return;
 	frames_walk(clear + WIRE_HEADER_BYTES, outer.payload_len - WIRE_OVERHEAD_BYTES);
 }
@@ -149,25 +153,31 @@ static uint64_t classify_run(struct rig *rig, bool is_opened)
 	return spent;
 }
 
-/* The parts of worker_turn that move packets, with a time stamp in between. */
+/* The parts of worker_turn that move packets, with time stamps in between. */
 static void parts_run(struct rig *rig, struct round *round)
 {
 	struct worker *w = rig->side->worker;
 
 	for (uint32_t turn = 0; turn < RIG_TURNS; turn++) {
-		uint64_t before, between;
+		uint64_t before, accepted, heard;
 
 		w->now_ns = clock_ns(&w->clock, rte_rdtsc());
 		before = rte_rdtsc();
 		receive_burst(w, rig->rx_port);
-		between = rte_rdtsc();
+		accepted = rte_rdtsc();
+		if (!rig->is_inbound)
+			receive_burst(w, PAIR_WAN);
+		heard = rte_rdtsc();
 		if (w->active_count)
 			outbound_service(w);
-		txq_flush(&w->port[rig->tx_port].tx);
-		round->ticks[MEASURE_SERVICE] += rte_rdtsc() - between;
-		round->ticks[MEASURE_ACCEPT] += between - before;
+		txq_flush(&w->port[PAIR_LAN].tx);
+		txq_flush(&w->port[PAIR_WAN].tx);
+		round->ticks[MEASURE_SERVICE] += rte_rdtsc() - heard;
+		round->ticks[MEASURE_ACKS] += heard - accepted;
+		round->ticks[MEASURE_ACCEPT] += accepted - before;
 	}
 	round->frames[MEASURE_ACCEPT] += RIG_BATCH;
+	round->frames[MEASURE_ACKS] += RIG_BATCH;
 	round->frames[MEASURE_SERVICE] += RIG_BATCH;
 }
 
@@ -187,18 +197,19 @@ static uint64_t send_run(struct rig *rig)
 static uint64_t total_run(struct rig *rig, struct round *round)
 {
 	const struct cw_port_counters *port = &rig->side->port_counters[rig->tx_port];
-	uint64_t packets = rig_flow(rig)->tx_packets, sent = port->tx_packets;
+	uint64_t packets = rig_flow(rig)->rx_packets, sent = port->tx_packets;
 	uint64_t since = rte_rdtsc(), spent;
 
 	for (uint32_t turn = 0; turn < RIG_TURNS; turn++)
 		worker_turn(rig->side->worker);
 	spent = rte_rdtsc() - since;
-	round->packets += rig_flow(rig)->tx_packets - packets;
+	round->packets += rig_flow(rig)->rx_packets - packets;
 	round->sent += port->tx_packets - sent;
 	return spent;
 }
 
-static void measure_one(struct rig *rig, enum measure measure, struct round *round)
+static void measure_one(struct rig *rig, struct machines *machines, enum measure measure,
+			struct round *round)
 {
 	uint64_t spent = 0;
 
@@ -223,6 +234,9 @@ static void measure_one(struct rig *rig, enum measure measure, struct round *rou
 	case MEASURE_ACCEPT:
 		parts_run(rig, round);
 		return;
+	case MEASURE_MACHINES:
+		spent = machines_run(machines, rig->is_inbound, RIG_BATCH);
+		break;
 	case MEASURE_SEND:
 		spent = send_run(rig);
 		break;
@@ -233,15 +247,23 @@ static void measure_one(struct rig *rig, enum measure measure, struct round *rou
 	round->frames[measure] += RIG_BATCH;
 }
 
-bool measure_all(struct rig *rig, struct round *round)
+static bool is_fed(enum measure measure)
+{
+	return measure != MEASURE_MACSWAP_NULL && measure != MEASURE_MACHINES;
+}
+
+bool measure_all(struct rig *rig, struct machines *machines, struct round *round)
 {
 	for (uint32_t i = 0; i < MEASURE_COUNT; i++) {
-		if (i == MEASURE_SERVICE || (i == MEASURE_OPEN && !rig->is_inbound))
+		bool by_worker = i == MEASURE_ACCEPT || i == MEASURE_TOTAL;
+
+		if (i == MEASURE_SERVICE || i == MEASURE_ACKS ||
+		    (i == MEASURE_OPEN && !rig->is_inbound))
 			continue;
-		if (i != MEASURE_MACSWAP_NULL && !rig_feed(rig))
+		if (is_fed((enum measure)i) && !rig_feed(rig, by_worker))
 			return false;
-		measure_one(rig, (enum measure)i, round);
-		rig_drain(rig);
+		measure_one(rig, machines, (enum measure)i, round);
+		rig_drain(rig, by_worker);
 	}
 	return rig_losses(rig) == 0;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/bench/bench_machines.h"
 #include "tests/bench/bench_rig.h"
 
 #define MEASURE_LIST(X)                                                                     \
@@ -21,7 +22,9 @@
 	X(CLASSIFY, "the same, and ask the classifier")                                     \
 	X(OPEN, "inbound: the same, and parse, open, walk the frames")                      \
 	X(ACCEPT, "the worker's own receive_burst, of a worker turn taken apart")           \
+	X(ACKS, "outbound: the worker's receive_burst on the WAN, of the same turn: ACKs")  \
 	X(SERVICE, "the worker's own outbound_service and flush, of the same turn")         \
+	X(MACHINES, "the reliable transport's machines alone, on as many sequences")        \
 	X(SEND, "staging queue and driver, for frames that are there")                      \
 	X(TOTAL, "the whole worker turn")
 
@@ -41,4 +44,4 @@ struct round {
 };
 
 /* One batch of each measure, one after the other, added to the round. false: frames were lost. */
-bool measure_all(struct rig *rig, struct round *round);
+bool measure_all(struct rig *rig, struct machines *machines, struct round *round);

@@ -11,6 +11,7 @@
 #include <rte_version.h>
 
 #include "tests/bench/bench_measure.h"
+#include "tests/bench/seal_set.h"
 
 #define WARM_ROUNDS    2
 #define ROUNDS_MAX     100000
@@ -18,15 +19,19 @@
 #define MEMORY_MIB     768
 #define LARGE_PER_MILL 600 /* of the last-level cache that stock and sink take each */
 #define LARGE_FALLBACK (64u << 20)
+#define RAW_SET_BYTES  (4ull << 20)
+#define RAW_PASSES     40
+#define RAW_LEAST      1000 /* bytes of a frame */
 
 static const uint32_t sizes[] = {64, 1420, 4200};
 
 static const char *const help =
-	"usage: bench-path [--rounds N] [--large] [--huge-pages] [--cpu N] [--table]\n\n"
-	"Nanoseconds per packet of the gateway's fast path on net_ring devices, on one core, with\n"
-	"the null cipher, next to a macswap loop over the same ports, frames and bursts and to a\n"
-	"memcpy of the same bytes. Prints one JSON object, or a table.\n\n"
+	"usage: bench-path [--rounds N] [--plain] [--large] [--huge-pages] [--cpu N] [--table]\n\n"
+	"Nanoseconds per packet of the gateway's fast path on net_ring devices, on one core, next to\n"
+	"AES-256-GCM alone, to a macswap loop over the same ports, frames and bursts and to a memcpy\n"
+	"of the same bytes. Prints one JSON object, or a table.\n\n"
 	"  --rounds N    rounds per size and direction (default 501); values are medians of rounds\n"
+	"  --plain       with the null cipher, which copies but does not encrypt\n"
 	"  --large       with so many buffers that they do not fit the last-level cache\n"
 	"  --huge-pages  take memory from huge pages\n"
 	"  --cpu N       run on this CPU (default: the last one)\n\n"
@@ -37,16 +42,18 @@ static const char *const help =
 #undef X
 		"Outbound stages: receive = RECEIVE, classify = CLASSIFY - RECEIVE, accept = ACCEPT -\n"
 		"CLASSIFY (checks, TTL, queue), encapsulate = SERVICE - SEND (shaper, numbers, headers,\n"
-		"seal, buffers), send = SEND, turn = TOTAL - ACCEPT - SERVICE (commands, time-outs, empty\n"
-		"polls; less the time stamps of the parts). Inbound: open = OPEN - CLASSIFY, deliver =\n"
-		"ACCEPT + SERVICE - OPEN - SEND (inner checks, next hop). All are per inner packet, but\n"
+		"seal, buffers), acks = ACKS (those that come back, with the buffers they free), send =\n"
+		"SEND, turn = TOTAL - ACCEPT - ACKS - SERVICE (commands, time-outs, empty polls; less the\n"
+		"time stamps of the parts). Inbound: open = OPEN - CLASSIFY, deliver = ACCEPT + SERVICE -\n"
+		"OPEN - SEND (replay window, order, inner checks, next hop, ACKs). MACHINES is the part of\n"
+		"these that makes the transport reliable. All are per inner packet, but\n"
 		"the macswap figures, which are per frame swapped: at 64 bytes many inner packets share a\n"
 		"tunnel packet. net_ring moves pointers only; net_null makes and frees a buffer for each\n"
 		"frame, as drivers of real devices do.\n";
 
 struct options {
 	uint32_t rounds, cpu;
-	bool large, huge_pages, table;
+	bool large, huge_pages, table, plain;
 };
 
 struct spread {
@@ -58,11 +65,19 @@ struct result {
 	bool is_inbound, is_large;
 	double packets_per_frame, sent_per_packet;
 	struct spread ns[MEASURE_COUNT]; /* per frame */
+	double raw_ns;			 /* AES-256-GCM alone; 0: not measured */
 };
 
 static int double_compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int ticks_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
 }
@@ -102,13 +117,19 @@ static void result_fill(struct result *result, const struct round *rounds, uint3
 }
 
 /* 0, or 1 after a line that says why. */
-static int result_measure(struct result *result, uint32_t count, uint32_t depth)
+static int result_measure(struct result *result, const struct options *options, uint32_t depth)
 {
+	struct rig_options rig_options = {.is_inbound = result->is_inbound,
+					  .is_plain = options->plain,
+					  .frame_bytes = result->frame_bytes,
+					  .depth = depth};
+	uint32_t count = options->rounds;
 	struct round *rounds = calloc(count + WARM_ROUNDS, sizeof(*rounds));
+	struct machines machines = {0};
 	bool is_sound = true;
 	struct rig rig;
 
-	if (!rounds || rig_make(&rig, result->is_inbound, result->frame_bytes, depth)) {
+	if (!rounds || machines_make(&machines) || rig_make(&rig, &rig_options)) {
 		fprintf(stderr,
 			"bench-path: no memory for the rig or no net_null: see --large and DPDK's drivers\n");
 		free(rounds);
@@ -116,13 +137,14 @@ static int result_measure(struct result *result, uint32_t count, uint32_t depth)
 	}
 	for (uint32_t i = 0; i < count + WARM_ROUNDS && is_sound; i++)
 		for (uint32_t batch = 0; batch < BATCHES && is_sound; batch++)
-			is_sound = measure_all(&rig, &rounds[i]);
+			is_sound = measure_all(&rig, &machines, &rounds[i]);
 	if (is_sound)
 		result_fill(result, rounds + WARM_ROUNDS, count);
 	else
 		fprintf(stderr, "bench-path: %llu frames were lost, so no figure would hold\n",
 			(unsigned long long)rig_losses(&rig));
 	rig_free(&rig);
+	machines_free(&machines);
 	free(rounds);
 	return !is_sound;
 }
@@ -139,14 +161,15 @@ struct stage {
 	double ns;
 };
 
-#define STAGES_MAX 6
+#define STAGES_MAX 7
 
 static uint32_t stages_fill(const struct result *r, struct stage stages[STAGES_MAX])
 {
 	double receive = per_packet(r, MEASURE_RECEIVE), classify = per_packet(r, MEASURE_CLASSIFY);
 	double accept = per_packet(r, MEASURE_ACCEPT), service = per_packet(r, MEASURE_SERVICE);
 	double opened = per_packet(r, MEASURE_OPEN), send = per_packet(r, MEASURE_SEND);
-	double turn = per_packet(r, MEASURE_TOTAL) - accept - service;
+	double acks = per_packet(r, MEASURE_ACKS);
+	double turn = per_packet(r, MEASURE_TOTAL) - accept - acks - service;
 
 	stages[0] = (struct stage){"receive", receive};
 	stages[1] = (struct stage){"classify", classify - receive};
@@ -157,14 +180,29 @@ static uint32_t stages_fill(const struct result *r, struct stage stages[STAGES_M
 		stages[2] = (struct stage){"accept", accept - classify};
 		stages[3] = (struct stage){"encapsulate", service - send};
 	}
-	stages[4] = (struct stage){"send", send};
-	stages[5] = (struct stage){"turn", turn};
+	stages[4] = (struct stage){"acks", acks};
+	stages[5] = (struct stage){"send", send};
+	stages[6] = (struct stage){"turn", turn};
 	return STAGES_MAX;
 }
 
 static double ratio_of(const struct result *r, enum measure macswap)
 {
 	return per_packet(r, MEASURE_TOTAL) / r->ns[macswap].p50;
+}
+
+/* Of the same path without what makes it reliable. */
+static double reliability_share(const struct result *r)
+{
+	double machines = r->ns[MEASURE_MACHINES].p50;
+
+	return machines / (per_packet(r, MEASURE_TOTAL) - machines);
+}
+
+/* Throughput as a part of what the cipher alone would do; 0: not measured. */
+static double raw_ratio(const struct result *r)
+{
+	return r->raw_ns / per_packet(r, MEASURE_TOTAL);
 }
 
 static json_t *real(double value)
@@ -182,7 +220,8 @@ static json_t *result_json(const struct result *r)
 	for (uint32_t i = 0; i < count; i++)
 		json_object_set_new(by_stage, stages[i].name, real(stages[i].ns));
 	return json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:o}",
 		"frame_bytes", (int)r->frame_bytes, "direction",
 		r->is_inbound ? "inbound" : "outbound", "working_set",
 		r->is_large ? "large" : "small", "ns_per_packet", real(ns), "ns_per_packet_p10",
@@ -223,10 +262,10 @@ static json_t *report_json(const struct options *options, const struct result *r
 		json_array_append_new(list, result_json(&results[i]));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:o, s:o}",
 			 "benchmark", "path", "cpu", cpu, "dpdk", rte_version(), "driver",
-			 "net_ring", "cipher", aead_null.name, "burst", PORT_BURST,
-			 "frames_per_round", BATCHES * RIG_BATCH, "rounds", (int)options->rounds,
-			 "flows", RIG_FLOWS, "huge_pages", options->huge_pages, "load_average",
-			 real(load), "results", list);
+			 "net_ring", "cipher", options->plain ? aead_null.name : aead_gcm.name,
+			 "burst", PORT_BURST, "frames_per_round", BATCHES * RIG_BATCH, "rounds",
+			 (int)options->rounds, "flows", RIG_FLOWS, "huge_pages",
+			 options->huge_pages, "load_average", real(load), "results", list);
 }
 
 static void report_table(const struct options *options, const struct result *results,
@@ -235,22 +274,24 @@ static void report_table(const struct options *options, const struct result *res
 	char cpu[128];
 
 	cpu_model(cpu, sizeof(cpu));
-	printf("%s, %s, null cipher, burst %u, %u rounds, %s pages\n", cpu, rte_version(),
-	       PORT_BURST, options->rounds, options->huge_pages ? "huge" : "small");
-	printf("%5s %-8s %-5s %7s %8s %6s %8s %6s %7s %7s %7s  stages (ns)\n", "bytes", "way",
-	       "set", "ns/pkt", "macswap", "ratio", "on null", "ratio", "memcpy", "Mpps", "Gb/s");
+	printf("%s, %s, %s cipher, burst %u, %u rounds, %s pages\n", cpu, rte_version(),
+	       options->plain ? aead_null.name : aead_gcm.name, PORT_BURST, options->rounds,
+	       options->huge_pages ? "huge" : "small");
+	printf("%5s %-8s %-5s %7s %7s %6s %7s %6s %8s %7s %7s %7s %7s  stages (ns)\n", "bytes",
+	       "way", "set", "ns/pkt", "raw gcm", "ratio", "reliab", "share", "macswap", "on null",
+	       "memcpy", "Mpps", "Gb/s");
 	for (uint32_t i = 0; i < count; i++) {
 		const struct result *r = &results[i];
 		double ns = per_packet(r, MEASURE_TOTAL);
 		struct stage stages[STAGES_MAX];
 		uint32_t stage_count = stages_fill(r, stages);
 
-		printf("%5u %-8s %-5s %7.1f %8.1f %6.2f %8.1f %6.2f %7.1f %7.2f %7.1f ",
+		printf("%5u %-8s %-5s %7.1f %7.1f %6.2f %7.1f %6.2f %8.1f %7.1f %7.1f %7.2f %7.1f ",
 		       r->frame_bytes, r->is_inbound ? "inbound" : "outbound",
-		       r->is_large ? "large" : "small", ns, r->ns[MEASURE_MACSWAP].p50,
-		       ratio_of(r, MEASURE_MACSWAP), r->ns[MEASURE_MACSWAP_NULL].p50,
-		       ratio_of(r, MEASURE_MACSWAP_NULL), per_packet(r, MEASURE_MEMCPY), 1e3 / ns,
-		       (double)r->frame_bytes * 8 / ns);
+		       r->is_large ? "large" : "small", ns, r->raw_ns, raw_ratio(r),
+		       r->ns[MEASURE_MACHINES].p50, reliability_share(r),
+		       r->ns[MEASURE_MACSWAP].p50, r->ns[MEASURE_MACSWAP_NULL].p50,
+		       per_packet(r, MEASURE_MEMCPY), 1e3 / ns, (double)r->frame_bytes * 8 / ns);
 		for (uint32_t k = 0; k < stage_count; k++)
 			printf(" %s %.1f", stages[k].name, stages[k].ns);
 		printf("\n");
@@ -278,6 +319,36 @@ static uint64_t cache_bytes(void)
 static uint32_t large_depth(uint32_t frame_bytes)
 {
 	return (uint32_t)(cache_bytes() / 1000 * LARGE_PER_MILL / rig_buffer_bytes(frame_bytes));
+}
+
+/* ns per packet of the cipher alone, over 4 MiB of mbufs; 0: no memory. */
+static double raw_measure(uint32_t frame_bytes, bool is_inbound)
+{
+	uint64_t *ticks[SEAL_MEASURE_COUNT];
+	uint32_t measure = is_inbound ? SEAL_MEASURE_OPEN : SEAL_MEASURE_RAW;
+	struct seal_set set;
+	uint32_t slices;
+	double ns;
+
+	if (seal_set_make(&set, frame_bytes, RAW_SET_BYTES, false))
+		return 0;
+	slices = seal_set_slices(&set);
+	for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
+		ticks[i] = calloc((size_t)slices * RAW_PASSES, sizeof(*ticks[i]));
+	for (uint32_t pass = 0; pass < RAW_PASSES; pass++) {
+		seal_set_measure(&set, ticks);
+		for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
+			ticks[i] += slices;
+	}
+	for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
+		ticks[i] -= slices * RAW_PASSES;
+	qsort(ticks[measure], slices * RAW_PASSES, sizeof(uint64_t), ticks_compare);
+	ns = (double)ticks[measure][slices * RAW_PASSES / 2] * 1e9 / (double)rte_get_tsc_hz() /
+	     SEAL_SLICE;
+	for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
+		free(ticks[i]);
+	seal_set_free(&set);
+	return ns;
 }
 
 static int eal_start(const struct options *options)
@@ -324,13 +395,10 @@ static uint32_t number_option(const char *name, const char *text, uint32_t low, 
 static struct options options_read(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"rounds", required_argument, NULL, 'r'},
-		{"large", no_argument, NULL, 'l'},
-		{"huge-pages", no_argument, NULL, 'p'},
-		{"cpu", required_argument, NULL, 'c'},
-		{"table", no_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"rounds", required_argument, NULL, 'r'}, {"large", no_argument, NULL, 'l'},
+		{"plain", no_argument, NULL, 'n'},	  {"huge-pages", no_argument, NULL, 'p'},
+		{"cpu", required_argument, NULL, 'c'},	  {"table", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},	  {0},
 	};
 	uint32_t last = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) - 1;
 	struct options options = {.rounds = 501, .cpu = last};
@@ -345,6 +413,7 @@ static struct options options_read(int argc, char **argv)
 		options.large |= c == 'l';
 		options.huge_pages |= c == 'p';
 		options.table |= c == 't';
+		options.plain |= c == 'n';
 	}
 	return options;
 }
@@ -365,8 +434,10 @@ int main(int argc, char **argv)
 
 		*r = (struct result){
 			.frame_bytes = size, .is_inbound = count % 2, .is_large = options.large};
-		if (result_measure(r, options.rounds, options.large ? large_depth(size) : 0))
+		if (result_measure(r, &options, options.large ? large_depth(size) : 0))
 			return 1;
+		if (!options.plain && size >= RAW_LEAST)
+			r->raw_ns = raw_measure(size, r->is_inbound);
 	}
 	if (options.table)
 		report_table(&options, results, count);

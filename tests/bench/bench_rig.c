@@ -116,29 +116,42 @@ static void null_free(struct rig *rig)
 	rte_eth_dev_close(rig->null_id);
 }
 
-int rig_make(struct rig *rig, bool is_inbound, uint32_t frame_bytes, uint32_t depth)
+static void cipher_set(struct rig *rig, const struct aead *aead)
 {
-	struct pair_options options = {.lan_mtu = lan_mtu(frame_bytes),
-				       .wan_mtu = lan_mtu(frame_bytes) + WAN_MTU_MORE,
-				       .rate_bps = SHAPER_RATE_MAX_BPS,
-				       .mbufs = 2 * depth + MBUFS_MIN};
+	for (uint32_t i = 0; i < 2; i++) {
+		struct pair_side *s = &rig->pair->side[i];
 
-	*rig = (struct rig){.is_inbound = is_inbound,
-			    .frame_bytes = frame_bytes,
-			    .depth = depth,
+		path_table_by_handle(&s->worker->paths, s->handle)->lane->aead = aead;
+	}
+}
+
+int rig_make(struct rig *rig, const struct rig_options *options)
+{
+	/* Windows that what waits in the stock fits into. */
+	struct pair_options pair_options = {.lan_mtu = lan_mtu(options->frame_bytes),
+					    .wan_mtu = lan_mtu(options->frame_bytes) + WAN_MTU_MORE,
+					    .rate_bps = SHAPER_RATE_MAX_BPS,
+					    .mbufs = 4 * options->depth + MBUFS_MIN,
+					    .rtt_ns = 100000 + options->depth * 100ull};
+
+	*rig = (struct rig){.is_inbound = options->is_inbound,
+			    .frame_bytes = options->frame_bytes,
+			    .depth = options->depth,
 			    .null_id = PORT_NONE};
-	rig->pair = pair_create(&options);
-	rig->flows = malloc((size_t)RIG_FLOWS * frame_bytes);
-	rig->stock = fifo_make(depth);
-	rig->sink = fifo_make(depth);
+	rig->pair = pair_create(&pair_options);
+	rig->flows = malloc((size_t)RIG_FLOWS * options->frame_bytes);
+	rig->stock = fifo_make(options->depth);
+	rig->sink = fifo_make(options->depth);
 	if (!rig->pair || !rig->flows || !rig->stock || !rig->sink) {
 		rig_free(rig);
 		return -ENOMEM;
 	}
 	rig->near = &rig->pair->side[0];
-	rig->side = &rig->pair->side[is_inbound];
-	rig->rx_port = is_inbound ? PAIR_WAN : PAIR_LAN;
-	rig->tx_port = is_inbound ? PAIR_LAN : PAIR_WAN;
+	rig->side = &rig->pair->side[options->is_inbound];
+	rig->rx_port = options->is_inbound ? PAIR_WAN : PAIR_LAN;
+	rig->tx_port = options->is_inbound ? PAIR_LAN : PAIR_WAN;
+	if (options->is_plain)
+		cipher_set(rig, &aead_null);
 	if (null_make(rig)) {
 		rig_free(rig);
 		return -ENODEV;
@@ -205,12 +218,37 @@ static bool tunnel_write(struct rig *rig)
 	return true;
 }
 
-bool rig_feed(struct rig *rig)
+/* The next frames of the stock once more; they stay in it, in their order. */
+static bool copies_write(struct rig *rig)
+{
+	void *frames[RIG_BATCH];
+	uint32_t waiting = rte_ring_count(rig->stock);
+
+	for (uint32_t i = 0; i < waiting; i++) {
+		struct rte_mbuf *frame, *copy;
+
+		if (rte_ring_dequeue(rig->stock, (void **)&frame) ||
+		    rte_ring_enqueue(rig->stock, frame))
+			return false;
+		if (i >= RIG_BATCH)
+			continue;
+		copy = rte_pktmbuf_copy(frame, rig->near->ports[PAIR_WAN].pool, 0, UINT32_MAX);
+		if (!copy)
+			return false;
+		frames[i] = copy;
+	}
+	return rte_ring_enqueue_bulk(rig->side->rx[rig->rx_port], frames, RIG_BATCH, NULL) ==
+	       RIG_BATCH;
+}
+
+bool rig_feed(struct rig *rig, bool for_worker)
 {
 	while (rte_ring_count(rig->stock) < rig->depth + RIG_BATCH)
 		if (!(rig->is_inbound ? tunnel_write(rig)
 				      : frames_write(rig, rig->stock, RIG_BATCH)))
 			return false;
+	if (!for_worker && rig->is_inbound)
+		return copies_write(rig);
 	return ring_move(rig->stock, rig->side->rx[rig->rx_port], RIG_BATCH) == RIG_BATCH;
 }
 
@@ -229,16 +267,41 @@ void rig_return(struct rig *rig, struct rte_mbuf *mbufs[], uint32_t count)
 	}
 }
 
-void rig_drain(struct rig *rig)
+static void sink_take(struct rig *rig, struct rte_ring *ring)
 {
 	struct rte_mbuf *mbufs[RIG_BATCH];
 	uint32_t count;
 
 	do {
-		count = rte_ring_dequeue_burst(rig->side->tx[rig->tx_port], (void **)mbufs,
-					       RIG_BATCH, NULL);
+		count = rte_ring_dequeue_burst(ring, (void **)mbufs, RIG_BATCH, NULL);
 		rig_return(rig, mbufs, count);
 	} while (count);
+}
+
+/* Tunnel packets arrive, are delivered, and their ACKs wait at the worker under test. */
+static void far_receive(struct rig *rig)
+{
+	struct pair_side *far = &rig->pair->side[1];
+
+	while (rte_ring_count(rig->near->tx[PAIR_WAN])) {
+		ring_move(rig->near->tx[PAIR_WAN], far->rx[PAIR_WAN], PORT_BURST);
+		worker_turn(far->worker);
+		sink_take(rig, far->tx[PAIR_LAN]);
+	}
+	while (rte_ring_count(far->tx[PAIR_WAN]))
+		ring_move(far->tx[PAIR_WAN], rig->near->rx[PAIR_WAN], RIG_BATCH);
+}
+
+void rig_drain(struct rig *rig, bool by_worker)
+{
+	struct pair_side *far = &rig->pair->side[1];
+
+	if (by_worker && !rig->is_inbound)
+		far_receive(rig);
+	else
+		sink_take(rig, rig->side->tx[rig->tx_port]);
+	while (by_worker && rig->is_inbound && rte_ring_count(far->tx[PAIR_WAN]))
+		ring_move(far->tx[PAIR_WAN], rig->near->rx[PAIR_WAN], RIG_BATCH);
 }
 
 struct path *rig_path(const struct rig *rig)

@@ -21,6 +21,13 @@
 #define RIG_TURNS 4 /* bursts per batch, so that two time stamps count for little */
 #define RIG_BATCH (RIG_TURNS * PORT_BURST)
 
+struct rig_options {
+	bool is_inbound;
+	bool is_plain;	      /* null cipher */
+	uint32_t frame_bytes; /* of a LAN frame, Ethernet header included */
+	uint32_t depth;	      /* of stock and sink, in frames */
+};
+
 struct rig {
 	struct pair *pair;
 	bool is_inbound;
@@ -36,17 +43,20 @@ struct rig {
 };
 
 /* 0, -ENOMEM, or -ENODEV: no net_null driver. */
-int rig_make(struct rig *rig, bool is_inbound, uint32_t frame_bytes, uint32_t depth);
+int rig_make(struct rig *rig, const struct rig_options *options);
 void rig_free(struct rig *rig);
 
 /* Buffer bytes that a frame of this size takes in a pool, to choose a depth by. */
 uint32_t rig_buffer_bytes(uint32_t frame_bytes);
 
-/* RIG_BATCH frames wait at the worker's port. false: something was lost on the way, see rig_losses.
+/*
+ * RIG_BATCH frames wait at the worker's port. `for_worker`: genuine ones, each to be received once;
+ * else they look the same and are of no sequence. false: something was lost on the way, see
+ * rig_losses.
  */
-bool rig_feed(struct rig *rig);
-/* Takes away what was sent. */
-void rig_drain(struct rig *rig);
+bool rig_feed(struct rig *rig, bool for_worker);
+/* Takes away what was sent; what a worker sent arrives, and is acknowledged. */
+void rig_drain(struct rig *rig, bool by_worker);
 /* Takes frames that the caller received itself and does not want to send. */
 void rig_return(struct rig *rig, struct rte_mbuf *mbufs[], uint32_t count);
 

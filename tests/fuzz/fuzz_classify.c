@@ -21,11 +21,16 @@ static void verdict_check(verdict_t verdict, uint8_t role)
 			abort();
 		return;
 	case VERDICT_CLAIM:
+	case VERDICT_BLOCK:
 		if (role != CLASSIFY_LAN || verdict_class(verdict) >= CLASS_COUNT)
 			abort();
 		return;
 	case VERDICT_TUNNEL:
 		if (role != CLASSIFY_WAN || verdict_value(verdict) >= CORPUS_LANES)
+			abort();
+		return;
+	case VERDICT_PAUSE:
+		if (role != CLASSIFY_LAN)
 			abort();
 		return;
 	}

@@ -1,27 +1,18 @@
 /*
  * Everything that reads bytes from a WAN port, in the order of a worker: outer headers, clear
- * header, frames, then reassembly and the inner packet for each DATA frame. The first byte of the
- * input says where to begin, so that deep layers do not have to wait for a good checksum.
+ * header, frames, and the inner packet of each DATA frame that holds a whole one (fragments wait in
+ * their lane: fuzz_tunnel.c). The first byte of the input says where to begin, so that deep layers
+ * do not have to wait for a good checksum.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/core/inner.h"
 #include "dataplane/core/outer.h"
-#include "dataplane/core/reasm.h"
 #include "dataplane/core/wire.h"
-
-#define SLOTS 4
-#define LIMIT 9000
+#include "dataplane/core/wire_ack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct world {
-	struct reasm reasm;
-	struct reasm_slot slots[SLOTS];
-	uint8_t *buffers[SLOTS]; /* from malloc, so that ASan sees a copy past the limit */
-	uint64_t now;
-};
 
 static void check(bool holds)
 {
@@ -69,63 +60,83 @@ static void inner_feed(const uint8_t *ip, uint32_t len)
 	free(copy);
 }
 
-static void slot_drop(struct world *w, uint32_t slot)
+/* Clears, one by one, the bits that no sender of [cumulative, end) means. */
+static void ack_trim(uint8_t *bytes, const struct wire_ack *ack)
 {
-	check(slot < SLOTS && w->buffers[slot]);
-	free(w->buffers[slot]);
-	w->buffers[slot] = NULL;
-}
+	for (uint32_t b = 0; b < ack->block_count; b++) {
+		uint8_t *bits = bytes + wire_ack_bytes(b) + 4;
 
-static void fragment_feed(struct world *w, const struct wire_data *data)
-{
-	uint32_t slot = REASM_NONE, total = 0;
-	enum drop why;
-	enum reasm_result result;
+		for (uint32_t i = 0; i < WIRE_ACK_BLOCK_SEQS; i++) {
+			uint64_t seq = ack->blocks[b].first_seq + i;
 
-	result = reasm_on_fragment(&w->reasm, data, w->now, &slot, &total, &why);
-	if (result == REASM_FULL) {
-		slot_drop(w, reasm_evict(&w->reasm, w->now));
-		result = reasm_on_fragment(&w->reasm, data, w->now, &slot, &total, &why);
+			if (seq < ack->cumulative || seq >= ack->end)
+				bits[i / 8] &= (uint8_t) ~(1u << i % 8);
+		}
 	}
-	if (result == REASM_BAD || result == REASM_DUPLICATE)
-		return;
-	check(slot < SLOTS && (result == REASM_NEW) == !w->buffers[slot]);
-	if (result == REASM_NEW)
-		w->buffers[slot] = calloc(1, LIMIT);
-	memcpy(w->buffers[slot] + data->frag_offset, data->payload, data->length_bytes);
-	if (result != REASM_DONE)
-		return;
-	check(total <= LIMIT);
-	inner_feed(w->buffers[slot], total);
-	slot_drop(w, slot);
 }
 
-static void frames_feed(struct world *w, const uint8_t *frames, uint32_t len)
+/* What is accepted keeps its promises, and written again gives the same bytes. */
+static void ack_feed(const uint8_t *bytes, uint32_t len)
+{
+	uint8_t copy[WIRE_ACK_BYTES_MAX], again[WIRE_ACK_BYTES_MAX];
+	struct wire_ack ack;
+	uint32_t used = 0;
+
+	if (!wire_ack_parse(bytes, len, &ack, &used))
+		return;
+	check(used == len && ack.block_count <= WIRE_ACK_BLOCKS);
+	check(ack.end >= ack.cumulative && ack.end - ack.cumulative <= WIRE_ACK_SPAN_MAX);
+	for (uint32_t b = 0; b < ack.block_count; b++) {
+		uint64_t first = ack.blocks[b].first_seq;
+
+		check(first % WIRE_ACK_BLOCK_SEQS == 0 && first <= ack.end);
+		check(first >= ack.cumulative || ack.cumulative - first < WIRE_ACK_BLOCK_SEQS);
+	}
+	memcpy(copy, bytes, len);
+	ack_trim(copy, &ack);
+	check(wire_ack_write(again, &ack) == len && !memcmp(copy, again, len));
+}
+
+/* Frames without a length of their own are written again; DATA without its payload. */
+static void frame_write_again(const struct wire_frame *frame, const uint8_t *at)
+{
+	uint8_t bytes[WIRE_PROBE_BYTES];
+
+	if (frame->type == WIRE_ACK) {
+		check(frame->ack.bytes == at);
+		ack_feed(at, frame->ack.len);
+	} else if (frame->type == WIRE_DATA) {
+		wire_data_write(bytes, &frame->data);
+		check(!memcmp(bytes, at, WIRE_DATA_BYTES));
+		check(!frame->data.frag_index || frame->data.prev == 1);
+	} else if (frame->type == WIRE_PING) {
+		wire_ping_write(bytes, frame->ping_next_seq);
+		check(!memcmp(bytes, at, WIRE_PING_BYTES));
+	} else {
+		wire_probe_write(bytes, frame->type, &frame->probe);
+		check(!memcmp(bytes, at, WIRE_PROBE_BYTES));
+	}
+}
+
+static void frames_feed(const uint8_t *frames, uint32_t len)
 {
 	struct wire_cursor cursor;
 	struct wire_frame frame;
+	const uint8_t *at = frames;
 
 	wire_cursor_init(&cursor, frames, len);
-	while (wire_frame_next(&cursor, &frame) > 0) {
-		uint32_t slots[SLOTS], n;
-
-		if (frame.type == WIRE_BOOT) /* moves the clock */
-			w->now += frame.boot & 0xfffffff;
-		n = reasm_poll(&w->reasm, w->now, slots, SLOTS);
-		for (uint32_t i = 0; i < n; i++)
-			slot_drop(w, slots[i]);
+	for (; wire_frame_next(&cursor, &frame) > 0; at = cursor.at) {
+		frame_write_again(&frame, at);
 		if (frame.type != WIRE_DATA)
 			continue;
 		check(frame.data.payload + frame.data.length_bytes <= frames + len);
 		if (frame.data.frag_count == 1)
 			inner_feed(frame.data.payload, frame.data.length_bytes);
-		else
-			fragment_feed(w, &frame.data);
 	}
 	check(cursor.at <= cursor.end);
 }
 
-static void packet_feed(struct world *w, const uint8_t *packet, uint32_t len)
+static void packet_feed(const uint8_t *packet, uint32_t len)
 {
 	uint8_t bytes[WIRE_HEADER_BYTES];
 	struct wire_header header;
@@ -137,10 +148,10 @@ static void packet_feed(struct world *w, const uint8_t *packet, uint32_t len)
 	}
 	wire_header_write(bytes, &header);
 	check(!memcmp(bytes, packet, sizeof(bytes)));
-	frames_feed(w, packet + WIRE_HEADER_BYTES, len - WIRE_OVERHEAD_BYTES);
+	frames_feed(packet + WIRE_HEADER_BYTES, len - WIRE_OVERHEAD_BYTES);
 }
 
-static void frame_try(struct world *w, const uint8_t *frame, uint32_t len)
+static void frame_try(const uint8_t *frame, uint32_t len)
 {
 	struct outer outer;
 	enum drop why = DROP_COUNT;
@@ -150,46 +161,38 @@ static void frame_try(struct world *w, const uint8_t *frame, uint32_t len)
 		return;
 	}
 	check(outer.payload_offset + outer.payload_len <= len);
-	packet_feed(w, frame + outer.payload_offset, outer.payload_len);
+	packet_feed(frame + outer.payload_offset, outer.payload_len);
 }
 
-static void frame_feed(struct world *w, const uint8_t *frame, uint32_t len)
+static void frame_feed(const uint8_t *frame, uint32_t len)
 {
 	uint8_t *copy = malloc(len + !len);
 
 	memcpy(copy, frame, len);
 	if (len > ETHER_HEADER_BYTES)
 		ipv4_seal(copy + ETHER_HEADER_BYTES, len - ETHER_HEADER_BYTES);
-	frame_try(w, copy, len);
+	frame_try(copy, len);
 	free(copy);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world w = {.now = 1};
-	uint32_t slots[SLOTS], n;
 	uint32_t len = (uint32_t)size - 1;
 
 	if (!size)
 		return 0;
-	check(reasm_init(&w.reasm, w.slots, SLOTS, LIMIT, 0) == 0);
 	switch (data[0] & 3) {
 	case 0:
-		frame_feed(&w, data + 1, len);
+		frame_feed(data + 1, len);
 		break;
 	case 1:
-		packet_feed(&w, data + 1, len);
+		packet_feed(data + 1, len);
 		break;
 	case 2:
-		frames_feed(&w, data + 1, len);
+		frames_feed(data + 1, len);
 		break;
 	default:
 		inner_feed(data + 1, len);
 	}
-	n = reasm_flush(&w.reasm, slots, SLOTS);
-	for (uint32_t i = 0; i < n; i++)
-		slot_drop(&w, slots[i]);
-	for (uint32_t i = 0; i < SLOTS; i++)
-		check(!w.buffers[i]);
 	return 0;
 }

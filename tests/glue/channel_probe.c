@@ -15,6 +15,9 @@
 
 #define REPORT_NS 100000000ull
 
+static const char certificate[] =
+	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
 struct probe {
 	struct loop *loop;
 	struct channel *channel;
@@ -38,12 +41,12 @@ static void report(struct probe *probe)
 
 	for (uint32_t i = 0; i < probe->intent->path_count; i++)
 		json_array_append_new(paths, path_report(&probe->intent->paths[i]));
-	root = json_pack("{s:i, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:[], s:o}", "boot", 1,
-			 "version", CAUSEWAY_VERSION, "revision",
+	root = json_pack("{s:i, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:[], s:{s:s}, s:o}",
+			 "boot", 1, "version", CAUSEWAY_VERSION, "revision",
 			 (json_int_t)probe->intent->revision, "term",
 			 (json_int_t)probe->intent->term, "lan_mtu", 1500, "wan_mtu", 2000,
 			 "udp_port", 47700, "lanes", 1, "workers", 1, "buffer_bytes", 268435456,
-			 "ports", "paths", paths);
+			 "ports", "certificate", "sha256", certificate, "paths", paths);
 	text = json_dumps(root, JSON_COMPACT);
 	channel_report(probe->channel, text);
 	free(text);

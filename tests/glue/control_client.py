@@ -17,6 +17,7 @@ SITE_A = {"spec": {"prefixes": ["10.101.0.0/16", "fd01::/64"]}}
 SITE_B = {"spec": {"prefixes": ["10.102.0.0/16", "fd02::/64"]}}
 GW_A = {"spec": {"site": "a", "ports": [{"name": "wan0", "addresses": ["10.200.0.1", "fd00:200::1"]}]}}
 GW_B = {"spec": {"site": "b", "ports": [{"name": "wan0", "addresses": ["10.200.0.2", "fd00:200::2"]}]}}
+CERTIFICATES = {"gw-a": "0a" * 32, "gw-b": "0b" * 32, "gw-c": "0c" * 32}
 LINK = {"spec": {"a": "gw-a:wan0", "z": "gw-b:wan0", "capacity_bps": "10G"}}
 
 
@@ -99,17 +100,19 @@ class Daemon:
 class Gateway:
     """Does what a gateway's agent does, with curl: holds the intent stream, reports what it was told."""
 
-    def __init__(self, daemon, name):
+    def __init__(self, daemon, name, **more):
         self.daemon = daemon
         self.name = name
         self.lines = []
         self.intent = None
         self.stream = None
         self.error = None
+        self.certificate = more.get("certificate", CERTIFICATES[name])
         self.is_proving = True
+        self.extra = {}  # members of each path's entry, beside the usual ones
         self.connect()
 
-    def connect(self):
+    def connect(self, first_report=()):
         self.lines = []
         self.stream = subprocess.Popen(
             ["curl", "-sSN", "--http2-prior-knowledge",
@@ -117,7 +120,7 @@ class Gateway:
             stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self._read, args=(self.stream,), daemon=True).start()
         self.wait_line(lambda line: True)
-        self.report(paths=[])
+        self.report(paths=list(first_report))
 
     def _read(self, stream):
         for line in stream.stdout:
@@ -141,14 +144,18 @@ class Gateway:
                 "lan_mtu": 1400, "wan_mtu": 2000, "udp_port": 47800, "lanes": 2, "workers": 1,
                 "buffer_bytes": 1 << 28, "ports": [{"name": "lan0", "role": "lan", "up": True}],
                 "paths": [self._entry(path) for path in intent["paths"]]}
+        if self.certificate:
+            body["certificate"] = {"sha256": self.certificate}
         body.update(more)
         return self.daemon.call("POST", "/gateways/%s/report" % self.name, body)
 
     def _entry(self, path):
         return {"name": path["name"], "id": path["id"], "generation": path["generation"],
                 "receiving": True, "proved": self.is_proving, "claiming": path["phase"] == "claim",
-                "rtt_ns": 10100000, "error": self.error,
-                "counters": {"out": {"rx_packets": 5, "tx_packets": 5}}}
+                "rtt_ns": 10100000, "error": self.error, "peer": {
+                    "certificate": path["peer"]["certificate"], "udp_port": path["peer"]["udp_port"],
+                    "lanes": path["peer"]["lanes"], "lan_mtu": path["far_lan_mtu"]},
+                "counters": {"out": {"rx_packets": 5, "tx_packets": 5}}, **self.extra}
 
     def close(self):
         self.stream.terminate()

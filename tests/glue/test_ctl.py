@@ -249,11 +249,13 @@ class Paths(Base):
         self.apply()
         path = self.json("path", "create", "p", "--from", "a:10.101.1.0/24,fd01::/80", "--to",
                          "b:10.102.1.0/24,fd02::/80", "--rate", "1G/2G", "--max", "3Gbit/s",
-                         "--class", "bulk", "--match", "udp:53,60-70@dscp26")
+                         "--class", "bulk", "--when-down", "best_effort", "--match", "udp:53,60-70@dscp26")
         self.assertEqual(path["spec"]["a"]["prefixes"], ["10.101.1.0/24", "fd01::/80"])
         self.assertEqual(path["spec"]["rate_bps"], {"a_to_z": 1000000000, "z_to_a": 2000000000})
         self.assertEqual(path["spec"]["max_bps"], 3000000000)
         self.assertEqual(path["spec"]["class"], "bulk")
+        self.assertEqual(path["spec"]["when_down"], "best_effort")
+        self.assertIn("best_effort", self.ctl("path", "show", "p"))
         self.assertEqual(path["spec"]["match"],
                          [{"protocol": "udp", "ports": ["53", "60-70"], "dscp": [26]}])
 

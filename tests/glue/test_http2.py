@@ -46,6 +46,7 @@ class BadInput(Fresh):
             ({"rate_bps": "fast"}, "/spec/rate_bps"), ({"rate_bps": 0}, "/spec/rate_bps"),
             ({"rate_bps": {"a_to_z": "1G"}}, "/spec/rate_bps/z_to_a"), ({"rate_bps": -1}, "/spec/rate_bps"),
             ({"max_bps": "1M"}, "/spec/max_bps"), ({"class": "gold"}, "/spec/class"),
+            ({"when_down": "leak"}, "/spec/when_down"), ({"when_down": 1}, "/spec/when_down"),
             ({"a": {"site": "nowhere"}}, "/spec/a/site"), ({"z": {"site": "a"}}, "/spec/z/site"),
             ({"match": [{"protocol": "sctp"}]}, "/spec/match/0/protocol"),
             ({"match": [{"protocol": "tcp", "ports": ["9-5"]}]}, "/spec/match/0/ports/0"),

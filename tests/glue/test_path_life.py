@@ -6,8 +6,8 @@ import subprocess
 import threading
 import time
 
-from control_client import (GW_A, GW_B, LINK, PATIENCE_S, SITE_A, SITE_B, Fresh, Gateway, main,
-                            path_spec)
+from control_client import (CERTIFICATES, GW_A, GW_B, LINK, PATIENCE_S, SITE_A, SITE_B, Daemon, Fresh, Gateway,
+                            main, path_spec)
 
 
 class Objects(Fresh):
@@ -115,6 +115,27 @@ class Admission(Fresh):
         self.problem(self.daemon.put("/paths/job3", outside), 400, "invalid-argument", "/spec/a/prefixes/0")
 
 
+    def test_link_rtt(self):
+        self.apply_all(("job1", path_spec()))
+        self.assertEqual(self.daemon.get("/links/l1").json["spec"]["rtt"], "50ms")
+        for text, same in (("20ms", "20ms"), ("1.5ms", "1500us"), ("2s", "2s"), ("7ns", "7ns")):
+            body = {"spec": {**LINK["spec"], "rtt": text}}
+            changed = self.daemon.put("/links/l1", body).json
+            self.assertEqual(changed["spec"]["rtt"], same)
+            again = self.daemon.put("/links/l1", {"spec": changed["spec"]}).json
+            self.assertEqual(again["revision"], changed["revision"])
+        for text in ("0", "11s", "20", 20, None):
+            self.problem(self.daemon.put("/links/l1", {"spec": {**LINK["spec"], "rtt": text}}), 400,
+                         "invalid-argument", "/spec/rtt")
+        gw_a, _ = self.connect()
+        self.drive("active")
+        self.assertEqual(gw_a.intent["paths"][0]["link_rtt_ns"], 7)
+        self.daemon.put("/links/l1", {"spec": {**LINK["spec"], "rtt": "30ms", "capacity_bps": "20G"}})
+        line = gw_a.wait_line(lambda line: [p["link_rtt_ns"] for p in line.get("paths", [])] == [30000000])
+        told = line["paths"][0]
+        self.assertEqual((told["link_bps"], told["phase"], told["generation"]), (20000000000, "claim", 1))
+
+
 class Life(Fresh):
     def test_to_active_and_away(self):
         self.apply_all(("job1", path_spec()))
@@ -135,10 +156,14 @@ class Life(Fresh):
         self.assertEqual(done["status"]["gateways"][0]["counters"]["out"]["tx_packets"], 5)
         self.assertEqual(done["status"]["history"][-1]["to"], "active")
         told = gw_b.intent["paths"][0]["peer"]
-        self.assertEqual(told, {"gateway": "gw-a", "address": "10.200.0.1", "udp_port": 47800, "lanes": 2})
+        self.assertEqual(told, {"gateway": "gw-a", "address": "10.200.0.1", "udp_port": 47800, "lanes": 2, "max_bps": 1000000000,
+                                "certificate": CERTIFICATES["gw-a"]})
+        self.assertEqual((gw_b.intent["paths"][0]["link_rtt_ns"], gw_b.intent["paths"][0]["link_bps"]),
+                         (50000000, 10000000000))
         self.assertEqual(gw_b.intent["paths"][0]["far_lan_mtu"], 1400)
         status = self.daemon.get("/gateways/gw-a").json["status"]
         self.assertEqual((status["connected"], status["version"], status["lanes"]), (True, "test", 2))
+        self.assertEqual(status["certificate"], {"sha256": CERTIFICATES["gw-a"]})
         self.assertEqual(self.daemon.get("/status").json["gateways_connected"], 2)
 
         gone = []
@@ -191,8 +216,57 @@ class Life(Fresh):
         self.apply_all(("job1", path_spec()))
         gw_a = Gateway(self.daemon, "gw-a")
         self.gateways.append(gw_a)
-        first = gw_a.wait_line(lambda line: "paths" in line)["paths"][0]
-        self.assertEqual(first["peer"]["udp_port"], 47700)
+        # Without the far gateway's certificate the path is not for anybody yet.
+        self.assertEqual(gw_a.wait_line(lambda line: "paths" in line)["paths"], [])
+
+    def test_path_waits_for_both_certificates(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a, gw_b = [Gateway(self.daemon, name, certificate=None) for name in ("gw-a", "gw-b")]
+        self.gateways += [gw_a, gw_b]
+        gw_a.wait_line(lambda line: "paths" in line)
+        gw_a.certificate = CERTIFICATES["gw-a"]
+        waiting = self.drive("pending")
+        self.assertEqual(waiting["status"]["reason"], "gateway gw-b has not reported its certificate")
+        self.assertEqual(gw_a.intent["paths"], [])
+        gw_b.certificate = CERTIFICATES["gw-b"]
+        done = self.drive("active")
+        self.assertEqual(gw_a.intent["paths"][0]["peer"]["certificate"], CERTIFICATES["gw-b"])
+        # A new certificate, or a report without one: no new generation, no new proof, and it is told.
+        gw_b.certificate = "bb" * 32
+        gw_b.report()
+        line = gw_a.wait_line(
+            lambda line: [p["peer"]["certificate"] for p in line.get("paths", [])] == ["bb" * 32])
+        self.assertEqual((line["paths"][0]["phase"], line["paths"][0]["generation"]), ("claim", 1))
+        gw_b.certificate = None
+        self.assertEqual(self.drive("active")["status"]["generation"], done["status"]["generation"])
+        self.assertEqual(gw_a.intent["paths"][0]["peer"]["certificate"], "bb" * 32)
+
+    def test_waiting_path_goes_at_once(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a = Gateway(self.daemon, "gw-a")
+        self.gateways.append(gw_a)
+        gw_a.wait_line(lambda line: "paths" in line)
+        gw_a.report()
+        gone = self.daemon.call("DELETE", "/paths/job1?wait=released&timeout=20s")
+        self.assertEqual((gone.status, gone.json["status"]["state"]), (200, "released"))
+        self.assertEqual(gw_a.intent["paths"], [])
+
+    def test_running_path_survives_a_new_control_and_a_silent_peer(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a, gw_b = self.connect()
+        self.drive("active")
+        running = gw_a.intent["paths"][0]
+        for gateway in self.gateways:
+            gateway.close()
+        self.daemon.stop()
+        self.daemon = Daemon()
+        self.apply_all(("job1", path_spec()))
+        gw_a.daemon = self.daemon
+        entry = [gw_a._entry(running)]  # pylint: disable=protected-access
+        gw_a.connect(first_report=entry)
+        self.gateways = [gw_a]
+        told = gw_a.wait_line(lambda line: "paths" in line)["paths"][0]
+        self.assertEqual((told["peer"], told["far_lan_mtu"]), (running["peer"], running["far_lan_mtu"]))
 
     def test_head_of_intent_changes_nothing(self):
         self.apply_all()
@@ -246,6 +320,17 @@ class Life(Fresh):
         self.assertEqual(line["paths"][0]["phase"], "receive")
         self.drive("active")
 
+    def test_when_down_change_goes_on_claiming(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a, _ = self.connect()
+        done = self.drive("active")
+        self.assertEqual((done["spec"]["when_down"], gw_a.intent["paths"][0]["when_down"]), ("block", "block"))
+        answer = self.daemon.put("/paths/job1", path_spec(when_down="best_effort"))
+        self.assertEqual((answer.status, answer.json["spec"]["when_down"]), (200, "best_effort"))
+        line = gw_a.wait_line(lambda line: [p["generation"] for p in line.get("paths", [])] == [2])
+        self.assertEqual((line["paths"][0]["phase"], line["paths"][0]["when_down"]), ("claim", "best_effort"))
+        self.drive("active")
+
     def test_silence_degrades(self):
         self.apply_all(("job1", path_spec()))
         gw_a, gw_b = self.connect()
@@ -280,6 +365,15 @@ class Life(Fresh):
         self.apply_all(("job1", path_spec()))
         gw_a, _ = self.connect()
         self.problem(gw_a.report(lanes="two"), 400, "invalid-argument", "/lanes")
+        self.problem(gw_a.report(certificate={"sha256": "0A" * 32}), 400, "invalid-argument",
+                     "/certificate/sha256")
+        self.problem(gw_a.report(certificate={}), 400, "missing-field", "/certificate/sha256")
+        self.problem(gw_a.report(certificate=7), 400, "invalid-argument", "/certificate")
+        self.problem(gw_a.report(paths=[{"name": "job1", "id": 1, "generation": 1, "receiving": True,
+                                         "proved": True, "claiming": False, "peer": {
+                                             "certificate": "0a" * 32, "udp_port": 70000, "lanes": 1,
+                                             "lan_mtu": 1500}}]),
+                     400, "invalid-argument", "/paths/0/peer/udp_port")
         self.problem(gw_a.report(paths=[{"name": "job1"}]), 400, "missing-field", "/paths/0/id")
         self.problem(self.daemon.call("POST", "/gateways/gw-x/report", {}), 404, "not-found")
         self.assertEqual(gw_a.report(paths=[], new_field=1).status, 204)

@@ -73,6 +73,11 @@ has() {
 	grep -qE -- "$1" "$dir/$2"
 }
 
+# Columns of the page above its list of drops, whose last column may be cut.
+width() {
+	awk '/^DROPPED AT/ { exit } { if (length($0) > max) max = length($0) } END { print max }' "$dir/out"
+}
+
 one_object() {
 	test "$(jq -s 'length' "$dir/out" 2>/dev/null)" = 1
 }
@@ -89,7 +94,10 @@ gateway "$dir/run" gw-a steady
 run 0 top --once --interval 100ms --run-dir "$dir/run"
 check table has '^gateway gw-a  version 0.1.0  boot 3' out
 check table has '^lan0 +lan +xdp +up +0 b/s' out
-check table has '^job1 +claim +10.1 ms +1 Gb/s out' out
+check table has '^LINK +STATE +CAPACITY +RATE NOW' out
+check table has '^23 +ok +1 Gb/s +1 Gb/s +0 b/s +0% +0 b/s +10.3 ms +10 ms +300 us' out
+check table has '^PATH +PHASE +GUARANTEE +OUT +IN +RTT +LOSS +RESENT/S +RETAIN +DROP/S +LIMIT' out
+check table has '^job1 +claim +1 Gb/s +0 b/s +0 b/s +10.3 ms +- +0 +3.91% +0 +-$' out
 check table has 'job1 out +queue_full +24 +0  path queue full' out
 check table has 'wan0 +no_path +4 ' out
 check table has 'lan0 +no_rule +17 ' out
@@ -106,6 +114,32 @@ check json json '.paths[0] | .name == "job1" and .out.rx_packets == 2000 and
 	.in.rx_packets == 1000 and .in.drops == {} and .balance == {"out": 0, "in": 0}'
 check json json '.workers | length == 2'
 check json json '.workers[0].idle_share == null'
+
+check json json '.links | length == 1 and .[0].link == 23 and .[0].nominal_bps == 1000000000 and
+	.[0].rate_bps == 1000000000 and .[0].lowered == 0 and .[0].tx_packets == 2000 and
+	.[0].rates.tx_bps == 0'
+check json json '.paths[0] | .link == 23 and .max_bps == 2000000000 and
+	.retain_buffers == {"granted": 1024, "wanted": 1024} and
+	.hold_buffers == {"granted": 512, "wanted": 2048} and .limit == {"out": null, "in": null}'
+check json json '.paths[0].transport | .sequenced == 2000 and .lost == 20 and .resent == 24 and
+	.spurious == 4 and .rtt_ns == 10300000 and .rtt_min_ns == 10000000 and
+	.retained_packets == 40 and .retain_packets_max == 1024 and .reorder_depth_max == 77 and
+	.keys_installed == 4 and .rates.loss_share == null and .rates.stall_share.credit == 0'
+
+run 0 top --once --interval 100ms --run-dir "$dir/run" --path job1
+check path has '^path job1  gateway gw-a to gw-b  claim$' out
+check path has 'limited by nothing: all that is offered goes' out
+check path has '^out +rx 2000 = tx 1960 \+ held 16 \+ drops 24$' out
+check path has '^in +rx 1000 = tx 1000 \+ held 0 \+ drops 0$' out
+check path has '^round trip +10.3 ms now, 10 ms least, 10.1 ms by the last probe; 300 us' out
+check path has '^sent again +0/s, .*ever 24 and 4$' out
+check path has '^unacked out +40 of 1.02 k packets \(3.91%\)' out
+check path has '^waiting in +20 of 512 packets .*SHORT: 2.05 k wanted' out
+check path has '^keys +phase 1; 4 installed' out
+check path has '^job1 out +queue_full +24' out
+check path-fits test "$(width)" -le 100
+run 0 top --once --interval 100ms --run-dir "$dir/run" --path job2
+check no-path has 'no path job2 at gateway gw-a now' out
 
 run 0 top --once --json --interval 100ms --counters "$dir/run/gw-a/counters"
 check by-file json '.gateway == "gw-a"'
@@ -124,6 +158,9 @@ check rates json '.paths[0].out.rates | .rx_pps > 1000 and .rx_bps / 8000 - .rx_
 	(.rx_bps - .tx_bps | fabs) <= 16000000'
 check rates json '.ports[0].rates.rx_pps > 1000 and .ports[1].rates.rx_pps == 0'
 check rates json '.workers[0].idle_share == 0.75'
+check rates json '.paths[0].transport.rates | .sequenced_ps > 1000 and .loss_share == 0.01 and
+	.lost_ps > 10 and .resent_ps > .lost_ps and .stall_share.pace > 0.01 and .stall_share.pace < 0.06'
+check rates json '.links[0].rates | .tx_bps > 8000000 and .tx_share > 0.001 and .rx_bps == 0'
 # A look may fall into the middle of one tick's writes, not more.
 check rates json '.paths[0].balance | (.out | fabs) <= 1000 and .in == 0'
 
@@ -137,6 +174,30 @@ check dead json '.alive == false'
 stop_gateway
 run 3 top --once --run-dir "$dir/run" --gateway gw-b
 check gone has 'is the gateway running' err
+
+# --- what limits
+gateway "$dir/run-limits" gw-a limits
+run 0 top --once --interval 500ms --run-dir "$dir/run-limits"
+for name in credit key pause window; do
+	check "limit $name" has "^$name +claim .* $name [34][0-9]%\$" out
+done
+for name in burst lowered rate; do
+	check "limit $name" has "^$name +claim .* $name\$" out
+done
+check limit has '^silent +claim .* unproved$' out
+check limit has '^  limited by unproved: gw-b answers no probe' out
+check limit has '^keyless +recv .* key$' out
+check limit has '^42 +lowered +1 Gb/s +700 Mb/s' out
+check limit has '^  limited by link 42 lowered to 700 Mb/s of 1 Gb/s' out
+check limit has '^  limited by window .*1024 of 4096 buffers wanted: raise memory.size' out
+check limit has '^  inbound limited by pause' out
+check limit-fits test "$(width)" -le 100
+run 0 top --once --json --interval 500ms --run-dir "$dir/run-limits"
+check limit-json json '[.paths[] | select(.limit.out) | .limit.out.cause] ==
+	["burst", "credit", "key", "key", "lowered", "rate", "unproved", "window"]'
+check limit-json json '.paths | map(select(.name == "pause"))[0].limit.in | .cause == "pause" and
+	.share > 0.2 and (.text | startswith("pause"))'
+stop_gateway
 
 # --- files that are none
 mkdir -p "$dir/bad/x"
@@ -164,6 +225,8 @@ run 2 top --once --interval 5
 run 2 top --once --interval 1ms
 run 2 top --json
 check usage-json one_object
+run 2 top --once --json --path job1
+run 2 top --path
 run 2 top --once extra
 run 2 top --once --gateway a/b
 run 2 top --counters x --gateway y
@@ -214,10 +277,21 @@ key h
 check helps seen 'pause and go on'
 key x
 check helps seen '^PORT +ROLE'
-tmux -L "$session" resize-window -t top -x 60 -y 12
-check resizes seen 'arrows: more'
-key Down
+key Enter
+check opens seen '^path job1  gateway gw-a to gw-b'
+check opens seen 'Esc back'
+key Escape
+check closes seen '^PORT +ROLE'
+tmux -L "$session" resize-window -t top -x 70 -y 8
+check resizes seen 'PgDn more'
+key Home
 check scrolls seen 'heartbeat'
+key NPage
+check scrolls seen '^PATH +PHASE'
+key Home
+check scrolls seen 'heartbeat'
+key Down
+check selects seen '^job1 +claim'
 key q
 check quits seen 'code=0 echo'
 tmux -L "$session" kill-server

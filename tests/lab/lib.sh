@@ -27,6 +27,11 @@ at() { # PLACE COMMAND...
 	nsenter --net="/run/netns/cw-$1" -- "${@:2}"
 }
 
+# spawn PLACE COMMAND...: in the background, and $! is the command itself, which a signal then reaches.
+spawn() {
+	nsenter --net="/run/netns/cw-$1" -- "${@:2}" &
+}
+
 step() {
 	printf '== %s (%ss)\n' "$*" "$SECONDS"
 }
@@ -217,7 +222,7 @@ stream_show() {
 }
 
 lab_lost() {
-	lab status --json | jq -c '.lab_lost | .line + .backlog + (.interfaces | add // 0)'
+	lab lost
 }
 
 # ---- the WAN: no kernel may answer a tunnel packet with ICMP ----

@@ -14,6 +14,7 @@ import time
 
 HEADER = struct.Struct("!QQ")  # number, or END; total
 END = 2**64 - 1
+MARKER = b"causeway test stream in clear; "  # what test_sealed.sh looks for on the WAN
 
 
 def open_socket(host):
@@ -23,7 +24,8 @@ def open_socket(host):
 
 def send(host, port, seconds, per_second, size):
     sock = open_socket(host)
-    padding = bytes(max(0, size - HEADER.size))
+    room = max(0, size - HEADER.size)
+    padding = (MARKER * (room // len(MARKER) + 1))[:room]
     begin = time.monotonic()
     total = int(seconds * per_second)
     for number in range(total):

@@ -37,6 +37,22 @@ lab line set rate 0 >/dev/null
 lab line set a duplicate 1 >/dev/null
 check "every frame twice" test "$(at host-a ping -n -c 5 -i 0.05 "$HOST_B" | grep -c DUP)" -ge 4
 lab line set a duplicate 0 >/dev/null
+# hurts SETTING VALUE COUNTER: one direction, and only that one, at once and no longer than it is set.
+hurts() {
+	local before_a before_b after_a after_b
+
+	before_a=$(field .a_to_b "$3") before_b=$(field .b_to_a "$3")
+	lab line set a "$1" "$2" >/dev/null
+	at host-a ping -q -n -c 50 -i 0.01 -W 1 "$HOST_B" >/dev/null || true
+	lab line set a "$1" "${4:-0}" >/dev/null
+	after_a=$(field .a_to_b "$3") after_b=$(field .b_to_a "$3")
+	printf '    %s %s: %s of 50, the other way %s\n' "$1" "$2" $((after_a - before_a)) $((after_b - before_b))
+	((after_a - before_a >= 10 && after_a - before_a <= 50 && after_b == before_b)) && pings "$HOST_B" 20
+}
+check "bursts of loss" hurts burst 0.3,0.3 .dropped.burst 0,1
+check "reordering" hurts reorder 0.5,3 .reordered
+check "damage" hurts corrupt 0.5 .corrupted
+check "loss" hurts loss 0.5 .dropped.loss
 lab line set a loss 1 >/dev/null
 check "nothing passes" bash -c "! nsenter --net=/run/netns/cw-host-a ping -q -c 3 -i 0.05 -W 1 $HOST_B >/dev/null"
 check "and the loss is counted" test "$(field .a_to_b .dropped.loss)" -ge 3

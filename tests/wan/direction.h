@@ -20,6 +20,7 @@ struct direction {
 	uint8_t *frames;
 	uint64_t frames_bytes;
 	uint32_t slot_bytes;
+	uint64_t arrival_ns; /* of the frame taken last */
 	/* What the link gave out and the port has not taken yet. */
 	struct link_out pending[PORT_BURST];
 	uint32_t pending_first, pending_count;

@@ -111,8 +111,8 @@ int link_configure(struct link *link, const struct link_config *config);
 void link_cut(struct link *link);
 void link_join(struct link *link);
 
-/* A frame has come at `now`. LINK_PASS: the slot is the link's. Else it was counted and stays the
- * caller's. */
+/* A frame has come at `now`, which may lie a little before what link_poll was told. LINK_PASS: the
+ * slot is the link's. Else it was counted and stays the caller's. */
 enum link_drop link_on_frame(struct link *link, uint32_t slot, uint32_t len_bytes, uint8_t dscp,
 			     uint64_t now);
 /* What is due by `now`, at most max. Returns how many; max of them: call again. */

@@ -9,12 +9,16 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RING_BYTES     (16u << 20)
 #define BLOCK_BYTES    (64u << 10)
 #define RING_OVERHEAD  160 /* tpacket2_hdr, sockaddr_ll, padding, Ethernet header, two tags */
 #define SEND_BUF_BYTES (16 << 20)
+#define NS_PER_S       1000000000ull
+/* Two clocks read with more than this in between say nothing about each other. */
+#define CLOCK_GAP_NS 5000
 
 /* /proc follows the network namespace that we were started in; /sys shows the one it was mounted
  * in. */
@@ -135,6 +139,23 @@ void port_close(struct port *port)
 	port->fd = -1;
 }
 
+static uint64_t clock_read(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void port_clock(struct port *port)
+{
+	uint64_t before = clock_read(CLOCK_MONOTONIC);
+	uint64_t realtime = clock_read(CLOCK_REALTIME);
+
+	if (clock_read(CLOCK_MONOTONIC) - before < CLOCK_GAP_NS || port->realtime_ahead_ns == 0)
+		port->realtime_ahead_ns = (int64_t)(realtime - before);
+}
+
 static struct tpacket2_hdr *ring_head(const struct port *port)
 {
 	/* Frames never cross a block, and blocks follow each other without a gap. */
@@ -158,6 +179,8 @@ bool port_next(struct port *port, struct port_frame *frame)
 			port->lost.no_checksum++;
 		frame->data = (const uint8_t *)header + header->tp_mac;
 		frame->len_bytes = header->tp_len;
+		frame->arrival_ns = header->tp_sec * NS_PER_S + header->tp_nsec -
+				    (uint64_t)port->realtime_ahead_ns;
 		frame->has_vlan = status & TP_STATUS_VLAN_VALID;
 		frame->vlan_tci = header->tp_vlan_tci;
 		frame->vlan_type =

@@ -29,11 +29,13 @@ struct port {
 	uint64_t ring_bytes;
 	uint32_t frame_bytes, frame_count, head;
 	uint64_t tx_dropped_before; /* of the interface when we started */
+	int64_t realtime_ahead_ns;  /* of CLOCK_MONOTONIC */
 	struct port_lost lost;
 };
 
 struct port_frame {
 	const uint8_t *data;
+	uint64_t arrival_ns; /* CLOCK_MONOTONIC, as the kernel noted it */
 	uint32_t len_bytes;
 	bool has_vlan; /* a tag that the kernel took out; goes in behind byte 12 */
 	uint16_t vlan_type, vlan_tci;
@@ -42,6 +44,9 @@ struct port_frame {
 /* 0 or -errno; `why` names the step that failed. */
 int port_open(struct port *port, const char *name, const char **why);
 void port_close(struct port *port);
+/* Compares the clock that the kernel stamps frames with to ours; now and then, for both may drift
+ * apart. */
+void port_clock(struct port *port);
 /* The next received frame or false; valid until port_next_done. */
 bool port_next(struct port *port, struct port_frame *frame);
 void port_next_done(struct port *port);

@@ -291,6 +291,45 @@ static void link_poll__chances(void **state)
 	}
 }
 
+/* Losses of bursts stand side by side: runs of 1 / leave frames, 1 / enter frames apart. */
+static void link_poll__bursts_are_runs(void **state)
+{
+	struct bench *bench = bench_new();
+	uint32_t runs = 0, next = 0;
+
+	(void)state;
+	bench->config.burst_enter = 0.02;
+	bench->config.burst_leave = 0.2;
+	bench_start(bench);
+	for (uint32_t slot = 0; slot < 4000; slot++)
+		bench_push(bench, slot, 1000, 0, slot * 1000);
+	bench_drain(bench);
+	for (uint32_t i = 0; i < bench->delivered_count; i++) {
+		runs += bench->delivered[i] != next;
+		next = bench->delivered[i] + 1;
+	}
+	assert_in_range(runs, 40, 110);
+	assert_in_range(bench->link.stats.dropped[LINK_DROP_BURST], 3 * runs, 7 * runs);
+	free(bench);
+}
+
+/* An emulator that was away for a while takes frames late, and its line is no shorter for that. */
+static void link_on_frame__came_before_the_last_poll(void **state)
+{
+	struct bench *bench = bench_new();
+
+	(void)state;
+	bench->config.delay_ns = 10 * MS;
+	bench_start(bench);
+	bench_poll(bench, 8 * MS);
+	bench_push(bench, 0, 100, 0, 5 * MS);
+	bench_poll(bench, 15 * MS - 1);
+	assert_int_equal(bench->delivered_count, 0);
+	bench_poll(bench, 15 * MS);
+	assert_int_equal(bench->delivered_count, 1);
+	free(bench);
+}
+
 static void link_poll__reordered_frame_is_held_back(void **state)
 {
 	struct bench *bench = bench_new();
@@ -424,6 +463,8 @@ int main(void)
 		cmocka_unit_test(link_poll__late_is_like_punctual),
 		cmocka_unit_test(link_poll__jitter_keeps_order_and_bounds),
 		cmocka_unit_test(link_poll__chances),
+		cmocka_unit_test(link_poll__bursts_are_runs),
+		cmocka_unit_test(link_on_frame__came_before_the_last_poll),
 		cmocka_unit_test(link_poll__reordered_frame_is_held_back),
 		cmocka_unit_test(link_poll__corrupts_behind_the_ethernet_header),
 		cmocka_unit_test(link_cut__loses_what_is_on_the_line),

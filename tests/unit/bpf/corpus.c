@@ -24,6 +24,14 @@
 #define ECT	   VERDICT_F_ECT
 #define TAG	   VERDICT_F_TAGGED
 #define TO_B	   .dst = "10.103.0.1"
+#define BLK	   VERDICT_F_BLOCK
+/* Not the claim's: flags and bucket are of claims only. */
+#define BLOCK(path, cls) .kind = VERDICT_BLOCK, .value = path, .class = cls
+#define PAUSE		 .kind = VERDICT_PAUSE
+#define TO_E		 .dst = "10.104.0.1"
+#define FROM_F		 .src = "10.101.9.1"
+
+#define PATHS 6
 
 const struct corpus_case corpus[] = {
 	/* ports */
@@ -64,7 +72,7 @@ const struct corpus_case corpus[] = {
 	 {.dport = 4791, .length_delta = -1},
 	 KERNEL(KERNEL_TRUNCATED)},
 	{"roce port as tcp", {.protocol = 6, .dport = 4791}, KERNEL(KERNEL_NO_RULE)},
-	{"roce on path for all", {TO_B, .dport = 4791, .qp = 9}, CLAIM(PATH_B, 1, ROCE)},
+	{"roce on path for all", {TO_B, .dport = 4791, .qp = 9}, CLAIM(PATH_B, 1, ROCE | BLK)},
 	/* ICMP */
 	{"echo request", {ICMP4, .icmp_type = 8}, CLAIM(PATH_A, 0, 0)},
 	{"echo reply", {ICMP4, .icmp_type = 0}, CLAIM(PATH_A, 0, 0)},
@@ -74,7 +82,7 @@ const struct corpus_case corpus[] = {
 	{"neighbour solicitation", {ICMP6, .icmp_type = 135}, KERNEL(KERNEL_NO_RULE)},
 	{"icmp4 in ipv6", {V6, .protocol = 1, .icmp_type = 128}, KERNEL(KERNEL_NO_RULE)},
 	{"icmp6 in ipv4", {.protocol = 58, .icmp_type = 8}, KERNEL(KERNEL_NO_RULE)},
-	{"unreachable on path for all", {TO_B, ICMP4, .icmp_type = 3}, CLAIM(PATH_B, 1, 0)},
+	{"unreachable on path for all", {TO_B, ICMP4, .icmp_type = 3}, CLAIM(PATH_B, 1, BLK)},
 	{"icmp header cut", {ICMP4, .icmp_type = 8, .length_delta = -1}, KERNEL(KERNEL_TRUNCATED)},
 	/* addresses and precedence */
 	{"other source", {.src = "192.0.2.1", .dport = 5001}, KERNEL(KERNEL_NO_RULE)},
@@ -100,7 +108,7 @@ const struct corpus_case corpus[] = {
 	{"dscp 10 inside a longer one", {.dport = 9, .tos = 10 << 2 | 1}, CLAIM(PATH_D, 1, ECT)},
 	{"dscp 10, path A first", {.dport = 5001, .tos = 10 << 2}, CLAIM(PATH_A, 0, 0)},
 	{"dscp 0 of the wide prefix", {.src = "10.9.9.9", .dport = 9}, KERNEL(KERNEL_NO_RULE)},
-	{"protocol 0", {TO_B, .protocol_zero = 1, .payload = 8}, CLAIM(PATH_B, 1, 0)},
+	{"protocol 0", {TO_B, .protocol_zero = 1, .payload = 8}, CLAIM(PATH_B, 1, BLK)},
 	{"mapped source in ipv6",
 	 {.src = "::ffff:10.101.0.10", .dst = "fd02::10", .dport = 5001},
 	 KERNEL(KERNEL_BAD_HEADER)},
@@ -117,16 +125,16 @@ const struct corpus_case corpus[] = {
 	 KERNEL(KERNEL_NO_RULE)},
 	{"first fragment",
 	 {TO_B, .dport = 5001, .fragment = 0x2000, .payload = 64},
-	 CLAIM(PATH_B, 1, FRAG)},
+	 CLAIM(PATH_B, 1, FRAG | BLK)},
 	{"middle fragment",
 	 {TO_B, .protocol = 6, .fragment = 0x2010, .payload = 64},
-	 CLAIM(PATH_B, 1, FRAG)},
+	 CLAIM(PATH_B, 1, FRAG | BLK)},
 	{"last fragment",
 	 {TO_B, .dport = 4791, .fragment = 0x0020, .payload = 64},
-	 CLAIM(PATH_B, 1, FRAG)},
+	 CLAIM(PATH_B, 1, FRAG | BLK)},
 	{"tiny last fragment",
 	 {TO_B, .protocol = 250, .fragment = 0x0020, .payload = 1},
-	 CLAIM(PATH_B, 1, FRAG)},
+	 CLAIM(PATH_B, 1, FRAG | BLK)},
 	{"do not fragment", {.dport = 5001, .fragment = 0x4000}, CLAIM(PATH_A, 0, 0)},
 	{"reserved flag", {.dport = 5001, .fragment = 0x8000}, CLAIM(PATH_A, 0, 0)},
 	{"icmp fragment, dscp path",
@@ -224,14 +232,64 @@ const struct corpus_case corpus[] = {
 	{"too big", {.dport = 5001, .payload = 1473}, KERNEL(KERNEL_TOO_BIG)},
 	{"largest6", {V6, .dport = 5001, .payload = 1452}, CLAIM(PATH_A, 0, F6)},
 	{"too big6", {V6, .dport = 5001, .payload = 1453}, KERNEL(KERNEL_TOO_BIG)},
-	{"too big for path B", {TO_B, .payload = 1373}, KERNEL(KERNEL_TOO_BIG)},
+	{"too big for path B", {TO_B, .payload = 1373}, BLOCK(PATH_B, 1)},
 	{"too big but no rule", {.dport = 53, .payload = 1473}, KERNEL(KERNEL_NO_RULE)},
+	/* what must not leave in clear */
+	{"idle path", {TO_E, .dport = 9}, BLOCK(PATH_E, 2)},
+	{"idle path, fragment", {TO_E, .fragment = 0x2000, .payload = 64}, BLOCK(PATH_E, 2)},
+	{"idle path, ttl 1", {TO_E, .ttl = 1}, KERNEL(KERNEL_TTL)},
+	{"idle path, any size", {TO_E, .payload = 1473}, BLOCK(PATH_E, 2)},
+	{"idle path, other source", {TO_E, .src = "192.0.2.1"}, KERNEL(KERNEL_NO_RULE)},
+	{"idle path, ip options", {TO_E, .ihl = 6}, BLOCK(PATH_E, 2)},
+	{"idle path, port cut", {TO_E, .length_delta = -1}, BLOCK(PATH_E, 2)},
+	{"idle path, wrong mac", {TO_E, .wrong_mac = 1}, KERNEL(KERNEL_NOT_OURS)},
+	{"blocking path, ip options", {TO_B, .ihl = 7}, BLOCK(PATH_B, 1)},
+	{"blocking path, options and ttl 1", {TO_B, .ihl = 7, .ttl = 1}, KERNEL(KERNEL_TTL)},
+	{"blocking path, transport cut",
+	 {TO_B, .protocol = 6, .length_delta = -1},
+	 BLOCK(PATH_B, 1)},
+	{"idle path, extensions",
+	 {.src = "fd01::10", .dst = "fd04::1", .ext_count = 3, .ext = {0, 60, 43}},
+	 BLOCK(PATH_E, 2)},
+	{"idle path, one long extension",
+	 {.src = "fd01::10", .dst = "fd04::1", .ext_count = 1, .ext = {60}, .ext_len = {255}},
+	 BLOCK(PATH_E, 2)},
+	{"idle path, extension cut",
+	 {.src = "fd01::10", .dst = "fd04::1", .ext_count = 1, .ext = {60}, .length_delta = -9},
+	 BLOCK(PATH_E, 2)},
+	{"idle path within a claiming one",
+	 {FROM_F, .protocol = 6, .dport = 5001},
+	 CLAIM(PATH_A, 0, TCP | BLK)},
+	{"idle path alone", {FROM_F, .protocol = 6, .dport = 80}, BLOCK(PATH_F, 0)},
+	{"idle path, too big for the claiming one",
+	 {FROM_F, .protocol = 6, .dport = 5001, .payload = 1461},
+	 BLOCK(PATH_F, 0)},
+	{"beside the idle path", {FROM_F, .dport = 5001}, CLAIM(PATH_A, 0, 0)},
+	{"idle path by ports, ip options",
+	 {FROM_F, .protocol = 6, .dport = 5001, .ihl = 6},
+	 KERNEL(KERNEL_IP_OPTIONS)},
 	/* Ethernet */
 	{"wrong mac", {.dport = 5001, .wrong_mac = 1}, KERNEL(KERNEL_NOT_OURS)},
 	{"multicast", {.dport = 5001, .multicast = 1}, KERNEL(KERNEL_NOT_OURS)},
 	{"arp", {.ethertype = 0x0806}, KERNEL(KERNEL_NOT_IP)},
 	{"lldp", {.ethertype = 0x88cc}, KERNEL(KERNEL_NOT_IP)},
 	{"length field", {.ethertype = 46}, KERNEL(KERNEL_NOT_IP)},
+	{"pause", {.ethertype = 0x8808, .control_mac = 1}, PAUSE},
+	{"pause, padded", {.ethertype = 0x8808, .control_mac = 1, .padding = 200}, PAUSE},
+	{"pause to our own mac", {.ethertype = 0x8808}, KERNEL(KERNEL_NOT_IP)},
+	{"other protocol to the pause mac",
+	 {.ethertype = 0x8809, .control_mac = 1},
+	 KERNEL(KERNEL_NOT_OURS)},
+	{"pause, tagged",
+	 {.ethertype = 0x8808, .control_mac = 1, .tag_count = 1},
+	 KERNEL(KERNEL_NOT_OURS)},
+	{"pause, cut in its type",
+	 {.ethertype = 0x8808, .control_mac = 1, .cut = 13},
+	 KERNEL(KERNEL_TRUNCATED)},
+	{"pause on the WAN",
+	 {.ethertype = 0x8808, .control_mac = 1},
+	 .role = CLASSIFY_WAN,
+	 KERNEL(KERNEL_NOT_OURS)},
 	{"priority tag", {.dport = 5001, .tag_count = 1, .tci = {0xa000}}, CLAIM(PATH_A, 0, TAG)},
 	{"two priority tags",
 	 {V6, .protocol = 6, .dport = 5001, .tag_count = 2, .tpid = {0x88a8, 0x8100}},
@@ -325,20 +383,11 @@ static void path_simple(struct intent_path *path, struct ip_prefix near, struct 
 	path->near_count = path->far_count = path->match_count = 1;
 }
 
-const struct ruleset *corpus_rules(int moved)
+static void paths_make(struct intent_path paths[PATHS])
 {
-	static struct intent_path paths[4];
-	const struct ruleset_claim claims[4] = {
-		{&paths[0], moved ? PATH_A + 1 : PATH_A},
-		{&paths[1], PATH_B},
-		{&paths[2], PATH_C},
-		{&paths[3], PATH_D},
-	};
-	const struct ruleset *rules = NULL;
-	size_t bytes;
-	void *memory;
-
-	memset(paths, 0, sizeof(paths));
+	memset(paths, 0, PATHS * sizeof(paths[0]));
+	for (uint32_t i = 0; i < PATHS; i++)
+		paths[i].when_down = WHEN_DOWN_BEST_EFFORT;
 	path_a(&paths[0]);
 	path_simple(&paths[1], prefix("10.101.0.0", 16), prefix("10.103.0.0", 16),
 		    (struct intent_match){.protocol = PROTOCOL_ANY});
@@ -346,13 +395,40 @@ const struct ruleset *corpus_rules(int moved)
 		    (struct intent_match){.protocol = PROTOCOL_TCP, .dscp_mask = 1ull << 46});
 	path_simple(&paths[3], prefix("10.0.0.0", 8), prefix("10.102.0.0", 16),
 		    (struct intent_match){.protocol = PROTOCOL_ANY, .dscp_mask = 1ull << 10});
-	paths[0].class = moved ? 2 : 0;
+	path_simple(&paths[4], prefix("10.101.0.0", 16), prefix("10.104.0.0", 16),
+		    (struct intent_match){.protocol = PROTOCOL_ANY});
+	paths[4].near[1] = prefix("fd01::", 64);
+	paths[4].far[1] = prefix("fd04::", 64);
+	paths[4].near_count = paths[4].far_count = 2;
+	path_simple(&paths[5], prefix("10.101.9.0", 24), prefix("10.102.0.0", 16),
+		    (struct intent_match){.protocol = PROTOCOL_TCP});
 	paths[1].class = paths[3].class = 1;
 	paths[1].far_lan_mtu = 1400;
-	paths[2].class = 2;
-	bytes = ruleset_bytes(claims, 4) * 4;
+	paths[2].class = paths[4].class = 2;
+	paths[1].when_down = paths[4].when_down = paths[5].when_down = WHEN_DOWN_BLOCK;
+}
+
+const struct ruleset *corpus_rules(int moved)
+{
+	static struct intent_path paths[PATHS];
+	const struct ruleset_claim claims[PATHS] = {
+		{&paths[0], moved ? PATH_A + 1 : PATH_A, false},
+		{&paths[1], PATH_B, false},
+		{&paths[2], PATH_C, false},
+		{&paths[3], PATH_D, false},
+		{&paths[4], PATH_E, true},
+		{&paths[5], PATH_F, true},
+	};
+	const struct ruleset *rules = NULL;
+	size_t bytes;
+	void *memory;
+
+	paths_make(paths);
+	if (moved)
+		paths[0].class = 2;
+	bytes = ruleset_bytes(claims, PATHS) * 4;
 	memory = malloc(bytes);
-	if (!memory || ruleset_build(memory, bytes, claims, 4, &rules)) {
+	if (!memory || ruleset_build(memory, bytes, claims, PATHS, &rules)) {
 		fprintf(stderr, "corpus rules do not compile\n");
 		exit(1);
 	}

@@ -12,9 +12,11 @@
 #define PATH_A                                                                                   \
 	0x01000001u /* 10.101/16, fd01::/64 -> 10.102/16, fd02::/64: ports 5000-5999, RoCE, ping \
 		     */
-#define PATH_B 0x02000002u /* 10.101/16 -> 10.103/16: all, at most 1400 bytes */
+#define PATH_B 0x02000002u /* 10.101/16 -> 10.103/16: all, at most 1400 bytes; when down: block */
 #define PATH_C 0x03000003u /* 10.101.7/24 -> 10.102/16: TCP with DSCP 46 */
 #define PATH_D 0x04000004u /* 10/8 -> 10.102/16: all with DSCP 10 */
+#define PATH_E 0x05000005u /* 10.101/16, fd01::/64 -> 10.104/16, fd04::/64: all; idle, blocks */
+#define PATH_F 0x06000006u /* 10.101.9/24 -> 10.102/16: TCP; idle, blocks */
 
 #define CORPUS_UDP_BASE 47700
 #define CORPUS_LANES	2

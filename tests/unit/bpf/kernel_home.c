@@ -63,11 +63,12 @@ void kernel_home_close(struct kernel_home *home)
 		cw_tc_object__destroy(home->object);
 }
 
-/* The reason whose counter moved since the last call; KERNEL_REASON_COUNT: none or several did. */
-static uint32_t home_reason(struct kernel_home *home)
+/* What the counters say of the last frame; KERNEL_REASON_COUNT: none or several moved. */
+static verdict_t home_counted(struct kernel_home *home)
 {
 	struct kernel_rules_counters now;
-	uint32_t found = KERNEL_REASON_COUNT, moved = 0;
+	verdict_t found = KERNEL_REASON_COUNT;
+	uint64_t moved = 0;
 
 	if (kernel_rules_read(&home->rules, &now))
 		return KERNEL_REASON_COUNT;
@@ -75,7 +76,11 @@ static uint32_t home_reason(struct kernel_home *home)
 		if (now.passed[i] == home->before.passed[i])
 			continue;
 		found = i;
-		moved += (uint32_t)(now.passed[i] - home->before.passed[i]);
+		moved += now.passed[i] - home->before.passed[i];
+	}
+	if (now.blocked != home->before.blocked) {
+		found = VERDICT_MAKE(VERDICT_BLOCK, 0, 0, 0, 0);
+		moved += now.blocked - home->before.blocked;
 	}
 	home->before = now;
 	return moved == 1 ? found : KERNEL_REASON_COUNT;
@@ -93,10 +98,11 @@ bool kernel_home_run_xdp(struct kernel_home *home, const void *frame, uint32_t l
 		return false;
 	*action = opts.retval;
 	if (opts.data_size_out != len + sizeof(*meta)) {
-		*verdict = home_reason(home);
+		*verdict = home_counted(home);
 		return true;
 	}
-	/* The frame must lie behind the metadata as it came. */
+	/* The frame must lie behind the metadata as it came; a fallback may have been counted. */
+	kernel_rules_read(&home->rules, &home->before);
 	if (meta->magic != CW_META_MAGIC || memcmp(meta + 1, frame, len) != 0)
 		*verdict = ~0ull;
 	else

@@ -20,8 +20,10 @@ int kernel_home_open_xdp(struct kernel_home *home);
 int kernel_home_open_tc(struct kernel_home *home);
 void kernel_home_close(struct kernel_home *home);
 
-/* The verdict on a frame, and what the program returned. False: the kernel refuses such a test
- * frame. */
+/*
+ * The verdict on a frame, and what the program returned. Of a frame that XDP drops unseen only the
+ * kind is known: VERDICT_BLOCK without a path. False: the kernel refuses such a test frame.
+ */
 bool kernel_home_run_xdp(struct kernel_home *home, const void *frame, uint32_t len,
 			 verdict_t *verdict, uint32_t *action);
 bool kernel_home_run_tc(struct kernel_home *home, const void *frame, uint32_t len,

@@ -26,6 +26,7 @@ static uint8_t spec_protocol(const struct packet_spec *spec)
 static uint32_t ethernet_build(const struct packet_spec *spec, uint8_t *frame)
 {
 	static const uint8_t multicast[6] = {0x01, 0x00, 0x5e, 0, 0, 1};
+	static const uint8_t control[6] = {0x01, 0x80, 0xc2, 0, 0, 1};
 	static const uint8_t other[6] = {0x02, 0xca, 0x05, 0xe0, 0x00, 0x02};
 	uint32_t at = 12;
 
@@ -34,6 +35,8 @@ static uint32_t ethernet_build(const struct packet_spec *spec, uint8_t *frame)
 		memcpy(frame, other, 6);
 	if (spec->multicast)
 		memcpy(frame, multicast, 6);
+	if (spec->control_mac)
+		memcpy(frame, control, 6);
 	memcpy(frame + 6, other, 6);
 	for (uint32_t i = 0; i < spec->tag_count; i++, at += 4) {
 		put16(frame + at, spec->tpid[i] ? spec->tpid[i] : 0x8100);

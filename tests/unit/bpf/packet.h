@@ -24,10 +24,10 @@ struct packet_spec {
 		ext_len[4]; /* IPv6 extension headers; length in 8 bytes beyond 8 */
 	uint8_t tag_count;
 	uint16_t tpid[3], tci[3];
-	uint16_t ethertype; /* 0: by address */
-	uint8_t wrong_mac, multicast;
-	uint8_t version, ihl; /* 0: right */
-	int16_t length_delta; /* added to the IP length field */
+	uint16_t ethertype;			   /* 0: by address */
+	uint8_t wrong_mac, multicast, control_mac; /* control: 01:80:c2:00:00:01 */
+	uint8_t version, ihl;			   /* 0: right */
+	int16_t length_delta;			   /* added to the IP length field */
 	uint8_t length_zero;
 	uint16_t payload; /* bytes behind the L4 header */
 	uint16_t cut;	  /* the frame ends here; 0: whole */

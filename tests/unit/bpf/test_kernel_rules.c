@@ -29,11 +29,13 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/agent/clsact.h"
+#include "dataplane/agent/kernel_parts.h"
 #include "dataplane/agent/kernel_rules.h"
+#include "dataplane/agent/ruleset_heap.h"
 #include "tests/unit/bpf/corpus.h"
 
 static uint32_t ifindex, peer_ifindex;
-static const struct ruleset *rules;
+static const struct ruleset *rules, *nothing; /* of the corpus; none at all */
 
 static uint32_t attached_id(void)
 {
@@ -98,6 +100,45 @@ static uint64_t count_wait(const struct kernel_rules *kernel, const uint64_t *co
 		assert_int_equal(kernel_rules_read(kernel, read), 0);
 	}
 	return *count - from;
+}
+
+static void foreign_filter_add(uint32_t handle, uint32_t priority)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority);
+
+	opts.prog_fd = foreign_prog_load(BPF_PROG_TYPE_SCHED_CLS);
+	if (!clsact_exists(ifindex))
+		assert_int_equal(bpf_tc_hook_create(&hook), 0);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+	close(opts.prog_fd);
+}
+
+static void clsact_delete(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	assert_int_equal(bpf_tc_hook_destroy(&hook), 0);
+}
+
+/* Of the filter in our place. */
+static uint32_t filter_prog_id(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 0x4357, .priority = 0x4357);
+
+	assert_int_equal(bpf_tc_query(&hook, &opts), 0);
+	return opts.prog_id;
+}
+
+static const struct corpus_case *corpus_find(const char *name)
+{
+	for (uint32_t i = 0; i < corpus_count; i++)
+		if (strcmp(corpus[i].name, name) == 0)
+			return &corpus[i];
+	fail_msg("no case %s", name);
+	return NULL;
 }
 
 static void remove_stale__free_interface(void **state)
@@ -209,14 +250,33 @@ static void open_packet__drops_the_kernels_copy(void **state)
 	corpus_port(&port, CLASSIFY_LAN);
 	assert_int_equal(clsact_exists(ifindex), 0);
 	assert_int_equal(kernel_rules_open_packet(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_configure(&kernel, &port), 0);
+	/* Not without rules: it could stand in the place of one that blocks. */
+	assert_int_equal(clsact_exists(ifindex), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, rules), 0);
 	assert_int_equal(clsact_exists(ifindex), 1);
 	assert_int_equal(clsact_filter_count(ifindex), 1);
-	assert_int_equal(kernel_rules_configure(&kernel, &port), 0);
-	assert_int_equal(kernel_rules_apply(&kernel, rules), 0);
 	assert_int_equal(kernel_rules_heartbeat(&kernel, monotonic_ns() + 60000000000ull), 0);
 	assert_int_equal(kernel_rules_read(&kernel, &read), 0);
 	frame_send(&corpus[0]);
 	assert_int_equal(count_wait(&kernel, &read.dropped, &read, read.dropped), 1);
+	assert_int_equal(kernel_rules_apply(&kernel, nothing), 0);
+	kernel_rules_close(&kernel);
+	assert_int_equal(clsact_exists(ifindex), 0);
+}
+
+static void open_packet__wan_needs_no_rules(void **state)
+{
+	struct kernel_rules_foreign foreign;
+	struct kernel_rules kernel = {0};
+	struct classify_port port;
+
+	(void)state;
+	corpus_port(&port, CLASSIFY_WAN);
+	assert_int_equal(kernel_rules_open_packet(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_configure(&kernel, &port), 0);
+	assert_int_equal(clsact_filter_count(ifindex), 1);
+	assert_false(kernel_rules_has_claims(&kernel));
 	kernel_rules_close(&kernel);
 	assert_int_equal(clsact_exists(ifindex), 0);
 }
@@ -235,6 +295,7 @@ static void open_packet__vlan_tag_is_seen(void **state)
 	corpus_port(&port, CLASSIFY_LAN);
 	assert_int_equal(kernel_rules_open_packet(&kernel, ifindex, &foreign), 0);
 	assert_int_equal(kernel_rules_configure(&kernel, &port), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, nothing), 0);
 	assert_int_equal(kernel_rules_read(&kernel, &read), 0);
 	/* The kernel has taken the tag off by then. */
 	frame_send(&vlan);
@@ -249,9 +310,12 @@ static void open_packet__replaces_stale(void **state)
 
 	(void)state;
 	assert_int_equal(kernel_rules_open_packet(&dead, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_apply(&dead, nothing), 0);
 	assert_int_equal(kernel_rules_open_packet(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(filter_prog_id(), dead.prog_id);
+	assert_int_equal(kernel_rules_apply(&kernel, nothing), 0);
+	assert_int_equal(filter_prog_id(), kernel.prog_id);
 	assert_int_equal(clsact_filter_count(ifindex), 1);
-	assert_true(kernel.prog_id != dead.prog_id);
 	/* The old one's close must not take the new one away. */
 	kernel_rules_close(&dead);
 	assert_int_equal(clsact_filter_count(ifindex), 1);
@@ -259,24 +323,85 @@ static void open_packet__replaces_stale(void **state)
 	assert_int_equal(clsact_exists(ifindex), 0);
 }
 
-static void foreign_filter_add(uint32_t handle, uint32_t priority)
+/* The gateway goes, in whatever way, and comes back: at no time is the blocked packet let through.
+ */
+static void open_packet__what_blocks_stays(void **state)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority);
+	struct kernel_rules_foreign foreign;
+	struct kernel_rules_counters read = {0};
+	struct kernel_rules kernel = {0}, next = {0}, watch = {0};
+	struct classify_port port;
 
-	opts.prog_fd = foreign_prog_load(BPF_PROG_TYPE_SCHED_CLS);
-	if (!clsact_exists(ifindex))
-		assert_int_equal(bpf_tc_hook_create(&hook), 0);
-	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
-	close(opts.prog_fd);
+	(void)state;
+	corpus_port(&port, CLASSIFY_LAN);
+	assert_int_equal(kernel_rules_open_packet(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_configure(&kernel, &port), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, rules), 0);
+	assert_int_equal(kernel_rules_bind(&watch, KERNEL_RULES_TC, 0, kernel.prog_id), 0);
+	kernel_rules_close(&kernel);
+	assert_int_equal(clsact_filter_count(ifindex), 1);
+	frame_send(corpus_find("first fragment"));
+	assert_int_equal(count_wait(&watch, &read.blocked, &read, 0), 1);
+	frame_send(&corpus[0]);
+	assert_int_equal(count_wait(&watch, &read.unserved, &read, 0), 1);
+	kernel_rules_close(&watch);
+	/* The next life: the old one judges until the new one has rules. */
+	assert_int_equal(kernel_rules_open_packet(&next, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_configure(&next, &port), 0);
+	assert_true(filter_prog_id() != next.prog_id);
+	assert_int_equal(kernel_rules_apply(&next, nothing), 0);
+	assert_int_equal(filter_prog_id(), next.prog_id);
+	kernel_rules_close(&next);
+	assert_int_equal(clsact_exists(ifindex), 0);
 }
 
-static void clsact_delete(void)
+/* A guard comes with the first rules that block, or in the place of an earlier one. */
+static void open_guard__only_to_block(void **state)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
-		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	struct kernel_rules_foreign foreign;
+	struct kernel_rules kernel = {0};
 
-	assert_int_equal(bpf_tc_hook_destroy(&hook), 0);
+	(void)state;
+	assert_int_equal(kernel_rules_open_guard(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, nothing), 0);
+	assert_int_equal(clsact_exists(ifindex), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, rules), 0);
+	assert_int_equal(filter_prog_id(), kernel.prog_id);
+	kernel_rules_close(&kernel);
+	assert_int_equal(clsact_filter_count(ifindex), 1);
+	assert_int_equal(kernel_rules_open_guard(&kernel, ifindex, &foreign), 0);
+	assert_true(filter_prog_id() != kernel.prog_id);
+	assert_int_equal(kernel_rules_apply(&kernel, nothing), 0);
+	assert_int_equal(filter_prog_id(), kernel.prog_id);
+	kernel_rules_close(&kernel);
+	assert_int_equal(clsact_exists(ifindex), 0);
+}
+
+static void release__takes_ours_and_only_ours(void **state)
+{
+	struct bpf_object *object = driver_attach(XDP_FLAGS_DRV_MODE);
+	struct kernel_rules_foreign foreign;
+	struct kernel_rules kernel = {0};
+	int fd = foreign_prog_load(BPF_PROG_TYPE_XDP);
+
+	(void)state;
+	foreign_filter_add(1, 1);
+	assert_int_equal(kernel_rules_open_guard(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, rules), 0);
+	kernel_rules_close(&kernel);
+	assert_int_equal(clsact_filter_count(ifindex), 2);
+	assert_int_equal(kernel_rules_release(ifindex), 2);
+	assert_int_equal(attached_id(), 0);
+	assert_int_equal(clsact_filter_count(ifindex), 1);
+	assert_int_equal(bpf_xdp_attach((int)ifindex, fd, 0, NULL), 0);
+	assert_int_equal(kernel_rules_release(ifindex), 0);
+	assert_int_equal(clsact_filter_count(ifindex), 1);
+	assert_true(attached_id() != 0);
+	assert_int_equal(bpf_xdp_detach((int)ifindex, 0, NULL), 0);
+	clsact_delete();
+	assert_int_equal(kernel_rules_release(ifindex), 0);
+	close(fd);
+	bpf_object__close(object);
 }
 
 static void open_packet__others_filters_stay(void **state)
@@ -287,6 +412,7 @@ static void open_packet__others_filters_stay(void **state)
 	(void)state;
 	foreign_filter_add(1, 1);
 	assert_int_equal(kernel_rules_open_packet(&kernel, ifindex, &foreign), 0);
+	assert_int_equal(kernel_rules_apply(&kernel, nothing), 0);
 	assert_int_equal(clsact_filter_count(ifindex), 2);
 	kernel_rules_close(&kernel);
 	assert_int_equal(clsact_filter_count(ifindex), 1);
@@ -317,13 +443,14 @@ static int setup(void **state)
 	ifindex = if_nametoindex("cwx-cls0");
 	peer_ifindex = if_nametoindex("cwx-cls1");
 	rules = corpus_rules(0);
-	return 0;
+	return ruleset_heap_build(NULL, 0, &nothing);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	free((void *)(uintptr_t)rules);
+	ruleset_heap_free(nothing);
 	return 0;
 }
 
@@ -337,8 +464,12 @@ int main(void)
 		cmocka_unit_test(open_xdp__judges_traffic_until_close),
 		cmocka_unit_test(close__leaves_anothers),
 		cmocka_unit_test(open_packet__drops_the_kernels_copy),
+		cmocka_unit_test(open_packet__wan_needs_no_rules),
 		cmocka_unit_test(open_packet__vlan_tag_is_seen),
 		cmocka_unit_test(open_packet__replaces_stale),
+		cmocka_unit_test(open_packet__what_blocks_stays),
+		cmocka_unit_test(open_guard__only_to_block),
+		cmocka_unit_test(release__takes_ours_and_only_ours),
 		cmocka_unit_test(open_packet__others_filters_stay),
 		cmocka_unit_test(open_packet__refuses_anothers_in_its_place),
 	};

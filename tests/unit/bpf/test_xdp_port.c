@@ -78,7 +78,8 @@ static void case_run(const struct corpus_case *c)
 	rte_pktmbuf_free(mbuf);
 }
 
-/* Only what is claimed arrives: the frames of other cases would be taken for the next claimed one.
+/* Only what is claimed arrives, and pauses: the frames of other cases would be taken for the next
+ * claimed one.
  */
 static void xdp_port__delivers_what_is_claimed(void **state)
 {
@@ -92,7 +93,7 @@ static void xdp_port__delivers_what_is_claimed(void **state)
 		/* veth takes frames up to its MTU, and none of just a header. */
 		if (corpus[i].role || corpus[i].vlan_tci || len > 1514 || len <= 14)
 			continue;
-		if (corpus[i].kind != VERDICT_CLAIM) {
+		if (corpus[i].kind != VERDICT_CLAIM && corpus[i].kind != VERDICT_PAUSE) {
 			frame_send(frame, len);
 			continue;
 		}

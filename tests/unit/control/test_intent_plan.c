@@ -56,6 +56,8 @@ static int setup(void **state)
 		model_name_set(link_ab.ends[end].port, "wan0");
 	}
 	link_ab.id = 9;
+	link_ab.rtt_ns = 20000000;
+	link_ab.capacity_bps = 10000;
 	path.match_count = 1;
 	path.rate_bps[END_A] = path.max_bps[END_A] = 100;
 	path.rate_bps[END_Z] = path.max_bps[END_Z] = 200;
@@ -69,7 +71,8 @@ static void plan__mirrored_at_both_ends(void **state)
 	struct intent_path a, z;
 
 	(void)state;
-	ctx.traits[END_Z] = (struct gateway_traits){.udp_port = 4000, .lanes = 4, .lan_mtu = 9000};
+	ctx.traits[END_Z] = (struct gateway_traits){
+		.udp_port = 4000, .lanes = 4, .lan_mtu = 9000, .certificate = "c0ffee"};
 	assert_int_equal(intent_plan_path(&ctx, END_A, STAGE_RECEIVE, &a), 0);
 	assert_int_equal(intent_plan_path(&ctx, END_Z, STAGE_CLAIM, &z), 0);
 	assert_string_equal(a.peer, "gw-b");
@@ -91,6 +94,12 @@ static void plan__mirrored_at_both_ends(void **state)
 	assert_int_equal(a.far_lan_mtu, 9000);
 	assert_int_equal(z.peer_udp_port, TRAITS_UDP_PORT_DEFAULT);
 	assert_int_equal(z.far_lan_mtu, TRAITS_LAN_MTU_DEFAULT);
+	assert_string_equal(a.peer_certificate, "c0ffee");
+	assert_string_equal(z.peer_certificate, "");
+	assert_int_equal(a.link_rtt_ns, 20000000);
+	assert_int_equal(z.link_bps, 10000);
+	assert_int_equal(z.max_bps, 200);
+	assert_int_equal(z.peer_max_bps, 100);
 }
 
 static void plan__reversed_link(void **state)
@@ -152,7 +161,11 @@ static void digest__what_needs_a_new_proof(void **state)
 	path.max_bps[1] = 999;
 	path.assigned.generation = 4;
 	path.assigned.id = 8;
+	path.when_down = WHEN_DOWN_BEST_EFFORT;
 	ctx.traits[0].lan_mtu = 1280;
+	strcpy(ctx.traits[1].certificate, "c0ffee");
+	link_ab.rtt_ns = 1;
+	link_ab.capacity_bps = 1;
 	assert_true(digest_of(&ctx) == before);
 	path.match[0].protocol = PROTOCOL_TCP;
 	assert_true(digest_of(&ctx) != before);
@@ -168,6 +181,7 @@ static void digest__what_needs_a_new_proof(void **state)
 static void phase__none_without_intent(void **state)
 {
 	(void)state;
+	assert_int_equal(stage_phase(STAGE_WAIT), 0);
 	assert_int_equal(stage_phase(STAGE_RECEIVE), PHASE_RECEIVE);
 	assert_int_equal(stage_phase(STAGE_REMOVE), 0);
 	assert_int_equal(stage_phase(STAGE_GONE), 0);

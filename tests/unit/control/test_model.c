@@ -72,6 +72,16 @@ static void class_find__built_in(void **state)
 	assert_null(model_class_at(3));
 }
 
+static void when_down__names(void **state)
+{
+	(void)state;
+	for (uint8_t i = 0; i < WHEN_DOWN_COUNT; i++)
+		assert_int_equal(model_when_down_find(model_when_down_name(i)), i);
+	assert_string_equal(model_when_down_name(0), "block");
+	assert_int_equal(model_when_down_find("best-effort"), WHEN_DOWN_COUNT);
+	assert_int_equal(model_when_down_find(""), WHEN_DOWN_COUNT);
+}
+
 static struct gateway_port port(const char *a, const char *b)
 {
 	struct gateway_port made = {.name = "wan0"};
@@ -118,6 +128,7 @@ int main(void)
 		cmocka_unit_test(name_set__too_long_is_empty),
 		cmocka_unit_test(kind_find__both_forms),
 		cmocka_unit_test(class_find__built_in),
+		cmocka_unit_test(when_down__names),
 		cmocka_unit_test(family_choose__table),
 	};
 

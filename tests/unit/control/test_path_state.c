@@ -10,7 +10,9 @@
 
 #include "control/core/path_state.h"
 
-/* What an end reports, as letters: F fresh, R receiving, P proved, C claiming, E error, K current.
+/*
+ * What an end reports, as letters: F fresh, R receiving, P proved, C claiming, E error, K current,
+ * N no certificate is known.
  */
 static struct path_end_facts end(const char *letters, uint32_t generation)
 {
@@ -22,6 +24,7 @@ static struct path_end_facts end(const char *letters, uint32_t generation)
 		.is_claiming = strchr(letters, 'C'),
 		.has_error = strchr(letters, 'E'),
 		.is_current = strchr(letters, 'K'),
+		.has_certificate = !strchr(letters, 'N'),
 		.generation = generation,
 	};
 }
@@ -153,6 +156,46 @@ static void poll__silent_end_cannot_hold_a_deletion(void **state)
 	RUN(steps);
 }
 
+static void poll__waits_for_both_certificates(void **state)
+{
+	static const struct step steps[] = {
+		{"N", "N", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NOT_CONNECTED, 0},
+		{"FN", "N", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NOT_CONNECTED, 1},
+		{"FN", "FN", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 0},
+		{"F", "FN", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 1},
+		/* Another proof is wanted before the first could begin. */
+		{"F", "FN", 0, 2, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 1},
+		{"F", "F", 0, 2, false, STAGE_RECEIVE, PATH_ACTIVATING, CAUSE_NOT_RECEIVING, 0},
+		{"FRPC", "FRPC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_PROVED, 0},
+	};
+
+	(void)state;
+	RUN(steps);
+}
+
+/* An end may be silent while its certificate is known from the other one. */
+static void poll__known_certificate_of_a_silent_end(void **state)
+{
+	static const struct step steps[] = {
+		{"FN", "", 1, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NOT_CONNECTED, 1},
+		{"FRPC", "", 1, 1, false, STAGE_RECEIVE, PATH_PENDING, CAUSE_NOT_CONNECTED, 1},
+	};
+
+	(void)state;
+	RUN(steps);
+}
+
+static void poll__waiting_path_goes_without_a_drain(void **state)
+{
+	static const struct step steps[] = {
+		{"F", "FN", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 1},
+		{"F", "FN", 0, 1, true, STAGE_GONE, PATH_RELEASED, CAUSE_REMOVED, 0},
+	};
+
+	(void)state;
+	RUN(steps);
+}
+
 static void poll__pending_path_goes_at_once(void **state)
 {
 	static const struct step steps[] = {
@@ -199,6 +242,7 @@ static void poll__random_facts_keep_invariants(void **state)
 				.is_claiming = bits & 32,
 				.is_current = bits & 64,
 				.has_error = !(bits & 0x87),
+				.has_certificate = (bits & 0x90) != 0x90,
 				.generation = proof - (bits >> 7 & 1),
 			};
 		}
@@ -219,6 +263,9 @@ int main(void)
 		cmocka_unit_test(poll__new_proof_and_old_generation),
 		cmocka_unit_test(poll__error_fails_until_it_clears),
 		cmocka_unit_test(poll__silent_end_cannot_hold_a_deletion),
+		cmocka_unit_test(poll__waits_for_both_certificates),
+		cmocka_unit_test(poll__known_certificate_of_a_silent_end),
+		cmocka_unit_test(poll__waiting_path_goes_without_a_drain),
 		cmocka_unit_test(poll__pending_path_goes_at_once),
 		cmocka_unit_test(names__both_ways),
 		cmocka_unit_test(poll__random_facts_keep_invariants),

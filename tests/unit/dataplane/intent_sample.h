@@ -6,6 +6,8 @@
 
 #include "dataplane/core/intent.h"
 
+#define INTENT_SAMPLE_CERTIFICATE "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
 static inline struct ip_prefix sample_prefix(const char *text)
 {
 	struct ip_prefix prefix;
@@ -28,6 +30,10 @@ static inline struct intent_path intent_sample(const char *name, uint32_t id)
 		.far_lan_mtu = 1500,
 		.rate_bps = 1000000000,
 		.max_bps = 1000000000,
+		.link_rtt_ns = 20000000,
+		.link_bps = 10000000000,
+		.peer_max_bps = 1000000000,
+		.peer_certificate = INTENT_SAMPLE_CERTIFICATE,
 		.peer = "gw-b",
 		.port = "wan0",
 		.near_count = 2,

@@ -31,10 +31,30 @@ static void backoff_delay_ns__range_by_attempt(void **state)
 	}
 }
 
+static void backoff_between_ns__own_bounds(void **state)
+{
+	static const struct {
+		uint32_t attempt;
+		uint64_t ceiling_ns;
+	} table[] = {{0, 200 * MS}, {1, 400 * MS}, {3, 1600 * MS}, {4, 2000 * MS}, {9, 2000 * MS}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint64_t span = table[i].ceiling_ns - 100 * MS;
+
+		assert_int_equal(backoff_between_ns(100 * MS, 2000 * MS, table[i].attempt, span),
+				 table[i].ceiling_ns);
+		assert_int_equal(
+			backoff_between_ns(100 * MS, 2000 * MS, table[i].attempt, span + 1),
+			100 * MS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(backoff_delay_ns__range_by_attempt),
+		cmocka_unit_test(backoff_between_ns__own_bounds),
 	};
 
 	return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);

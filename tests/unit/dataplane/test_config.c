@@ -33,6 +33,10 @@ static const char whole[] = "name: gw-a\n"
 			    "    role: lan\n"
 			    "    mode: xdp\n"
 			    "    interface: eth0\n"
+			    "    speed: 25G\n"
+			    "    pfc:\n"
+			    "      bulk: none\n"
+			    "      control: 6\n"
 			    "  - name: wan0\n"
 			    "    role: wan\n"
 			    "    mode: ethdev\n"
@@ -68,6 +72,13 @@ static void check_whole(const struct gateway_config *config)
 	assert_int_equal(config->ports[0].role, CONFIG_LAN);
 	assert_int_equal(config->ports[0].mode, CONFIG_XDP);
 	assert_string_equal(config->ports[0].interface, "eth0");
+	assert_true(config->ports[0].speed_bps == 25000000000ull);
+	assert_true(config->ports[0].has_pfc);
+	assert_int_equal(config->ports[0].priority[CLASS_LOSSLESS], 3);
+	assert_int_equal(config->ports[0].priority[CLASS_BULK], CONFIG_NO_PRIORITY);
+	assert_int_equal(config->ports[0].priority[CLASS_CONTROL], 6);
+	assert_int_equal(config->ports[0].priority[CLASS_COUNT - 1], CONFIG_NO_PRIORITY);
+	assert_false(config->ports[1].has_pfc);
 	assert_string_equal(config->ports[1].device, "0000:65:00.0");
 	assert_string_equal(config->ports[1].exception, "wan0");
 	assert_int_equal(config->ports[1].mtu, 9000);
@@ -104,6 +115,25 @@ static void parse__defaults(void **state)
 	assert_true(config.memory_bytes == 256ull << 20);
 	assert_int_equal(config.huge_pages, CONFIG_HUGE_REQUIRE);
 	assert_int_equal(config.udp_port, 47700);
+	assert_true(config.ports[0].speed_bps == 0);
+	assert_false(config.ports[0].has_pfc);
+	config_free(&config);
+}
+
+static void parse__pfc_defaults(void **state)
+{
+	struct gateway_config config;
+	char error[200] = "";
+
+	(void)state;
+	if (parse(TOP "ports:\n" WAN
+		      "- {name: lan0, role: lan, mode: xdp, interface: eth0, pfc: {}}\n",
+		  &config, error, sizeof(error)))
+		fail_msg("%s", error);
+	assert_true(config.ports[1].has_pfc);
+	assert_int_equal(config.ports[1].priority[CLASS_LOSSLESS], 3);
+	assert_int_equal(config.ports[1].priority[CLASS_BULK], 4);
+	assert_int_equal(config.ports[1].priority[CLASS_CONTROL], CONFIG_NO_PRIORITY);
 	config_free(&config);
 }
 
@@ -252,7 +282,22 @@ static void parse__bad_ports(void **state)
 		{PORT("  role: wan\n  mode: ethdev\n  device: x\n"
 		      "- {name: p2, role: wan, mode: ethdev, device: x}\n"),
 		 "f:8: ports[2].device: 'x' is already used by port p1"},
-		{PORT("  role: wan\n  mode: xdp\n  speed: 1\n"), "f:7: unknown key 'speed'"},
+		{PORT("  role: wan\n  mode: xdp\n  colour: 1\n"), "f:7: unknown key 'colour'"},
+		{PORT("  role: wan\n  mode: xdp\n  speed: 1G\n"),
+		 "f:7: ports[1].speed: only lan ports have one"},
+		{PORT("  role: wan\n  mode: xdp\n  pfc: {}\n"),
+		 "f:7: ports[1].pfc: only lan ports have it"},
+		{PORT("  role: lan\n  mode: xdp\n  speed: fast\n"),
+		 "f:7: ports[1].speed: 'fast' is not a rate"},
+		{PORT("  role: lan\n  mode: xdp\n  speed: 1T\n"),
+		 "f:7: ports[1].speed: '1T' is not between 1M and 400G"},
+		{PORT("  role: lan\n  mode: xdp\n  pfc:\n    bulk: 8\n"),
+		 "f:8: ports[1].pfc.bulk: '8' is neither a priority"},
+		{PORT("  role: lan\n  mode: xdp\n  pfc:\n    lossless: off\n"),
+		 "f:8: ports[1].pfc.lossless: 'off' is neither a priority"},
+		{PORT("  role: lan\n  mode: xdp\n  pfc:\n    scavenger: 1\n"),
+		 "f:8: unknown key 'scavenger'"},
+		{PORT("  role: lan\n  mode: xdp\n  pfc: on\n"), "f:7: "},
 		{PORT("  role: wan\n  role: lan\n"), "f:6: duplicate key 'role'"},
 		{TOP "ports:\n- {name: a-very-long-port, role: lan, mode: ethdev, device: x}\n",
 		 "f:3: ports[0].name: too long to name the exception port too"},
@@ -289,7 +334,7 @@ static void load__file(void **state)
 	config_free(&config);
 	assert_int_equal(write(fd, "name: again\n", 12), 12);
 	assert_int_equal(config_load(path, &config, error, sizeof(error)), -EINVAL);
-	snprintf(wanted, sizeof(wanted), "%s:28: duplicate key 'name'", path);
+	snprintf(wanted, sizeof(wanted), "%s:32: duplicate key 'name'", path);
 	assert_memory_equal(error, wanted, strlen(wanted));
 	close(fd);
 	unlink(path);
@@ -299,10 +344,10 @@ static void load__file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parse__every_key),   cmocka_unit_test(parse__defaults),
-		cmocka_unit_test(print__parses_back), cmocka_unit_test(parse__bad_top),
-		cmocka_unit_test(parse__bad_ports),   cmocka_unit_test(parse__too_many_ports),
-		cmocka_unit_test(load__file),
+		cmocka_unit_test(parse__every_key),	 cmocka_unit_test(parse__defaults),
+		cmocka_unit_test(parse__pfc_defaults),	 cmocka_unit_test(print__parses_back),
+		cmocka_unit_test(parse__bad_top),	 cmocka_unit_test(parse__bad_ports),
+		cmocka_unit_test(parse__too_many_ports), cmocka_unit_test(load__file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,30 @@ static void spoil_max(struct intent_path *path)
 	path->rate_bps = 0;
 	path->max_bps = 0;
 }
+static void spoil_rtt(struct intent_path *path)
+{
+	path->link_rtt_ns = 0;
+}
+static void spoil_long_rtt(struct intent_path *path)
+{
+	path->link_rtt_ns = INTENT_RTT_MAX_NS + 1;
+}
+static void spoil_link(struct intent_path *path)
+{
+	path->link_bps = 0;
+}
+static void spoil_certificate(struct intent_path *path)
+{
+	path->peer_certificate[0] = 0;
+}
+static void spoil_certificate_digit(struct intent_path *path)
+{
+	path->peer_certificate[63] = 'A';
+}
+static void spoil_certificate_end(struct intent_path *path)
+{
+	path->peer_certificate[64] = '0';
+}
 static void spoil_near(struct intent_path *path)
 {
 	path->near_count = 0;
@@ -154,6 +178,11 @@ static void spoil_range_count(struct intent_path *path)
 	path->match[0].range_count = INTENT_RANGES_MAX + 1;
 }
 
+static void spoil_when_down(struct intent_path *path)
+{
+	path->when_down = WHEN_DOWN_COUNT;
+}
+
 static void intent_check__each_fault(void **state)
 {
 	static const struct {
@@ -179,6 +208,12 @@ static void intent_check__each_fault(void **state)
 		{"families", spoil_family, INTENT_FAMILY},
 		{"max below rate", spoil_rate, INTENT_RATE},
 		{"max 0", spoil_max, INTENT_RATE},
+		{"no round trip", spoil_rtt, INTENT_LINK},
+		{"round trip above 10 s", spoil_long_rtt, INTENT_LINK},
+		{"no capacity", spoil_link, INTENT_LINK},
+		{"no certificate", spoil_certificate, INTENT_CERTIFICATE},
+		{"upper-case digit", spoil_certificate_digit, INTENT_CERTIFICATE},
+		{"unterminated certificate", spoil_certificate_end, INTENT_CERTIFICATE},
 		{"no near", spoil_near, INTENT_PREFIXES},
 		{"too many far", spoil_far, INTENT_PREFIXES},
 		{"host bits", spoil_host_bits, INTENT_PREFIXES},
@@ -188,6 +223,7 @@ static void intent_check__each_fault(void **state)
 		{"ports of RoCE", spoil_ports, INTENT_MATCH},
 		{"too many ranges", spoil_range_count, INTENT_MATCH},
 		{"reversed range", spoil_range, INTENT_RANGE},
+		{"when_down", spoil_when_down, INTENT_WHEN_DOWN},
 	};
 
 	(void)state;
@@ -259,6 +295,18 @@ static void change_mtu(struct intent_path *path)
 {
 	path->far_lan_mtu = 9000;
 }
+static void change_rtt(struct intent_path *path)
+{
+	path->link_rtt_ns++;
+}
+static void change_link(struct intent_path *path)
+{
+	path->link_bps++;
+}
+static void change_certificate(struct intent_path *path)
+{
+	path->peer_certificate[0] = 'f';
+}
 static void change_peer(struct intent_path *path)
 {
 	path->peer_addr = addr("10.200.0.9");
@@ -303,6 +351,11 @@ static void change_unused(struct intent_path *path)
 	path->match[7].protocol = 3;
 }
 
+static void change_when_down(struct intent_path *path)
+{
+	path->when_down = WHEN_DOWN_BEST_EFFORT;
+}
+
 static void intent_path_same__table(void **state)
 {
 	static const struct {
@@ -313,6 +366,10 @@ static void intent_path_same__table(void **state)
 		{"generation", change_generation, true, false},
 		{"rate", change_rate, true, false},
 		{"far MTU", change_mtu, true, false},
+		{"when down", change_when_down, true, false},
+		{"link round trip", change_rtt, true, false},
+		{"link capacity", change_link, true, false},
+		{"certificate", change_certificate, true, false},
 		{"peer", change_peer, false, false},
 		{"local", change_local, false, false},
 		{"near", change_near, false, false},

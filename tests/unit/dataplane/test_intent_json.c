@@ -12,17 +12,23 @@
 
 #include "dataplane/agent/intent_json.h"
 
+#define DIGITS	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
+#define CERTIFICATE "\"certificate\":\"" DIGITS "01\""
+
 static const char good[] =
 	"{\"revision\":12,\"term\":9,\"gateway\":\"gw-a\",\"new\":{},\"paths\":["
 	"{\"name\":\"job2\",\"id\":8,\"generation\":3,\"phase\":\"claim\",\"class\":1,\"dscp\":10,"
 	"\"link\":2,\"port\":\"wan0\",\"local\":\"fd00:200::1\",\"peer\":{\"gateway\":\"gw-b\","
-	"\"address\":\"fd00:200::2\",\"udp_port\":47700,\"lanes\":4},\"far_lan_mtu\":9000,"
+	"\"address\":\"fd00:200::2\",\"udp_port\":47700,\"max_bps\":7,\"lanes\":4," CERTIFICATE
+	"},\"far_lan_mtu\":9000,\"link_rtt_ns\":5,\"link_bps\":9,"
 	"\"rate_bps\":0,\"max_bps\":5,\"near\":[\"fd01::/64\"],\"far\":[\"fd02::/64\"],"
 	"\"match\":[{\"protocol\":\"any\"}]},"
 	"{\"name\":\"job1\",\"id\":7,\"generation\":1,\"phase\":\"receive\",\"class\":0,"
 	"\"dscp\":34,\"link\":1,\"port\":\"wan0\",\"local\":\"10.200.0.1\","
 	"\"peer\":{\"gateway\":\"gw-b\",\"address\":\"10.200.0.2\",\"udp_port\":47700,"
-	"\"lanes\":1,\"later\":true},\"far_lan_mtu\":1500,\"rate_bps\":1000000000,"
+	"\"max_bps\":3000000000,\"lanes\":1,\"certificate\":\"" DIGITS
+	"02\",\"later\":true},\"link_rtt_ns\":20000000,\"link_bps\":10000000000,\"far_lan_mtu\":1500,\"rate_bps\":1000000000,"
+	"\"when_down\":\"best_effort\","
 	"\"max_bps\":2000000000,\"near\":[\"10.101.0.0/16\",\"fd01::/64\"],"
 	"\"far\":[\"10.102.0.0/16\"],\"unknown\":1,"
 	"\"match\":[{\"protocol\":\"tcp\",\"ports\":[\"5000-5999\",\"80\"],\"dscp\":[0,26,63]},"
@@ -52,6 +58,11 @@ static void intent_json_parse__good(void **state)
 	assert_true(ip_addr_is_v4(&path->peer_addr));
 	assert_int_equal(path->rate_bps, 1000000000);
 	assert_int_equal(path->max_bps, 2000000000);
+	assert_int_equal(path->when_down, WHEN_DOWN_BEST_EFFORT);
+	assert_int_equal(path->link_rtt_ns, 20000000);
+	assert_int_equal(path->link_bps, 10000000000);
+	assert_int_equal(path->peer_max_bps, 3000000000);
+	assert_string_equal(path->peer_certificate, DIGITS "02");
 	assert_int_equal(path->near_count, 2);
 	assert_int_equal(path->near[0].len, 112);
 	assert_int_equal(path->far_count, 1);
@@ -69,6 +80,8 @@ static void intent_json_parse__good(void **state)
 	assert_int_equal(path->phase, PHASE_CLAIM);
 	assert_int_equal(path->peer_lanes, 4);
 	assert_int_equal(path->far_lan_mtu, 9000);
+	/* Not said: the safe one. */
+	assert_int_equal(path->when_down, WHEN_DOWN_BLOCK);
 	intent_free(line.intent);
 }
 
@@ -110,6 +123,8 @@ static void intent_json_parse__each_fault(void **state)
 		{"\"generation\":1,", "", "path job1: generation is missing"},
 		{"\"receive\"", "\"fly\"", "path job1: phase \"fly\" is unknown"},
 		{"\"receive\"", "3", "path job1: phase is not a string"},
+		{"\"best_effort\"", "\"leak\"", "path job1: when_down \"leak\" is unknown"},
+		{"\"best_effort\"", "1", "path job1: when_down is not a string"},
 		{"\"class\":0", "\"class\":200", "path job1: class is out of range"},
 		{"\"dscp\":34", "\"dscp\":64", "path job1: dscp is out of range"},
 		{"\"link\":1", "\"link\":256", "path job1: link is out of range"},
@@ -121,9 +136,18 @@ static void intent_json_parse__each_fault(void **state)
 		 "\"address\":\"10",
 		 "path job1: peer is missing"},
 		{"\"lanes\":1", "\"lanes\":0", "path job1: the peer's UDP ports"},
-		{"\"udp_port\":47700,\"lanes\":1", "\"udp_port\":70000,\"lanes\":1",
+		{"\"udp_port\":47700,\"max_bps\":3", "\"udp_port\":70000,\"max_bps\":3",
 		 "path job1: udp_port is out of range"},
 		{"\"max_bps\":2000000000", "\"max_bps\":2", "path job1: the maximal rate"},
+		{"cd02\"", "cd0\"", "path job1: certificate is not 64 digits long"},
+		{"cd02\"", "cd0A\"", "path job1: the peer's certificate is no SHA-256"},
+		{"cd02\"", "cd0/\"", "path job1: the peer's certificate is no SHA-256"},
+		{"\"certificate\":\"" DIGITS "02\",", "", "path job1: certificate is missing"},
+		{"\"link_rtt_ns\":20000000,", "", "path job1: link_rtt_ns is missing"},
+		{"\"link_rtt_ns\":20000000", "\"link_rtt_ns\":0", "path job1: the link's round"},
+		{"\"link_rtt_ns\":20000000", "\"link_rtt_ns\":20000000000",
+		 "path job1: the link's round"},
+		{"\"link_bps\":10000000000", "\"link_bps\":0", "path job1: the link's round"},
 		{"\"10.101.0.0/16\"", "\"10.101.0.1/16\"", "path job1: near[0] is not a prefix"},
 		{"\"10.101.0.0/16\"", "5", "path job1: near[0] is not a string"},
 		{"[\"10.102.0.0/16\"]", "[]", "path job1: prefixes are missing"},

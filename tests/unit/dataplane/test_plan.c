@@ -187,6 +187,7 @@ static void random_path(struct intent *intent, uint32_t number)
 	path->generation = 1 + roll(2);
 	path->max_bps += roll(2);
 	path->far_lan_mtu += roll(4) == 0;
+	path->when_down = (uint8_t)roll(2);
 	path->peer_addr.bytes[15] = (uint8_t)(2 + (roll(4) == 0));
 	path->near_count = (uint8_t)(1 + (roll(4) > 0));
 	path->match[0].ranges[0].last = (uint16_t)(5998 + (roll(4) > 0));
@@ -265,6 +266,7 @@ static void model_check(const struct model *model, const struct intent *intent)
 			assert_true(intent_path_same_identity(&model->slots[path->id].claim, path));
 			assert_int_equal(model->slots[path->id].claim.far_lan_mtu,
 					 path->far_lan_mtu);
+			assert_int_equal(model->slots[path->id].claim.when_down, path->when_down);
 		}
 	}
 	for (uint32_t id = 0; id <= PATHS_MAX * 2; id++)

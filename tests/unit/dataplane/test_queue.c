@@ -81,6 +81,26 @@ static void queue_set_limits__lower_than_held(void **state)
 	assert_int_equal(queue_set_limits(&q, 9, 100), -EINVAL);
 }
 
+/* How long each packet waited; over the clock's wrap too. */
+static void queue_push_at__sojourn(void **state)
+{
+	static const uint64_t starts[] = {1000, UINT64_MAX - 5};
+	struct queue_slot slots[4], out = {0};
+	struct queue q;
+
+	(void)state;
+	assert_int_equal(queue_init(&q, slots, 4, 4, 1000), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_true(queue_push_at(&q, 7, 10, 3, starts[i]));
+		assert_true(queue_push_at(&q, 8, 10, 3, starts[i] + 10));
+		assert_int_equal(queue_sojourn_ns(queue_peek(&q), starts[i] + 20), 20);
+		assert_true(queue_pop(&q, &out));
+		assert_true(queue_pop(&q, &out));
+		assert_int_equal(queue_sojourn_ns(&out, starts[i] + 20), 10);
+		assert_int_equal(out.tag, 3);
+	}
+}
+
 static void queue_pop__empty(void **state)
 {
 	struct queue_slot slots[2], out;
@@ -127,6 +147,7 @@ int main(void)
 		cmocka_unit_test(queue_push__limit_of_packets),
 		cmocka_unit_test(queue_push__limit_of_bytes),
 		cmocka_unit_test(queue_set_limits__lower_than_held),
+		cmocka_unit_test(queue_push_at__sojourn),
 		cmocka_unit_test(queue_pop__empty),
 		cmocka_unit_test(queue_pop__order_over_the_wrap),
 	};

@@ -31,10 +31,11 @@ static struct intent_path *path_make(uint32_t i, const char *near, const char *f
 {
 	memset(&paths[i], 0, sizeof(paths[i]));
 	paths[i].far_lan_mtu = 1500;
+	paths[i].when_down = WHEN_DOWN_BEST_EFFORT;
 	paths[i].near[0] = prefix(near);
 	paths[i].far[0] = prefix(far);
 	paths[i].near_count = paths[i].far_count = 1;
-	claims[i] = (struct ruleset_claim){&paths[i], i + 1};
+	claims[i] = (struct ruleset_claim){.path = &paths[i], .handle = i + 1};
 	return &paths[i];
 }
 
@@ -76,18 +77,25 @@ static uint32_t group_of(const struct ruleset *rules, enum ruleset_side side,
 	return ruleset_group(rules, side, half[0], half[1]);
 }
 
-/* As the classifier does it. The handle, or 0; `reason` of a KERNEL verdict. */
-static uint32_t judge(const struct ruleset *rules, const struct packet *p, uint32_t *reason)
+/* As the classifier does it. */
+static verdict_t verdict_of(const struct ruleset *rules, const struct packet *p)
 {
 	uint32_t src = group_of(rules, RULESET_SRC, &p->src);
 	uint32_t dst = group_of(rules, RULESET_DST, &p->dst);
 	const struct classify_rule_set *set =
 		ruleset_find(rules, CLASSIFY_KEY(src, dst, p->protocol));
-	verdict_t v = KERNEL_NO_RULE;
 
-	if (src && dst && set)
-		v = classify_match(set, (uint64_t)p->sport << 16 | p->dport,
-				   p->dscp | (uint64_t)p->len << 8);
+	if (!src || !dst || !set)
+		return KERNEL_NO_RULE;
+	return classify_match(set, (uint64_t)p->sport << 16 | p->dport,
+			      p->dscp | (uint64_t)p->len << 8);
+}
+
+/* The handle, or 0; `reason` of a KERNEL verdict. */
+static uint32_t judge(const struct ruleset *rules, const struct packet *p, uint32_t *reason)
+{
+	verdict_t v = verdict_of(rules, p);
+
 	*reason = verdict_kind(v) == VERDICT_KERNEL ? verdict_value(v) : 0;
 	return verdict_kind(v) == VERDICT_CLAIM ? verdict_value(v) : 0;
 }
@@ -286,6 +294,77 @@ static void ruleset_build__size_and_dscp(void **state)
 	assert_int_equal(reason, KERNEL_TOO_BIG);
 }
 
+static verdict_t tcp_verdict(const struct ruleset *rules, const char *src, uint16_t dport,
+			     uint16_t len)
+{
+	struct packet p = {.protocol = PROTOCOL_TCP, .dport = dport, .len = len};
+
+	assert_int_equal(ip_addr_parse(src, &p.src), 0);
+	assert_int_equal(ip_addr_parse("10.2.0.1", &p.dst), 0);
+	return verdict_of(rules, &p);
+}
+
+#define CLAIMED(handle, flags) VERDICT_MAKE(VERDICT_CLAIM, 0, flags, 0, handle)
+#define BLOCKED(handle)	       VERDICT_MAKE(VERDICT_BLOCK, 0, 0, 0, handle)
+
+/* One path in each of its four conditions. */
+static void ruleset_build__when_down(void **state)
+{
+	static const struct {
+		uint8_t when_down;
+		bool is_idle, blocks;
+		verdict_t fits, too_big;
+	} table[] = {
+		{WHEN_DOWN_BLOCK, false, true, CLAIMED(1, VERDICT_F_BLOCK), BLOCKED(1)},
+		{WHEN_DOWN_BLOCK, true, true, BLOCKED(1), BLOCKED(1)},
+		{WHEN_DOWN_BEST_EFFORT, false, false, CLAIMED(1, 0), KERNEL_TOO_BIG},
+		{WHEN_DOWN_BEST_EFFORT, true, false, KERNEL_NO_RULE, KERNEL_NO_RULE},
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct ruleset *rules;
+
+		match_add(path_make(0, "10.1.0.0/16", "10.2.0.0/16"), PROTOCOL_TCP);
+		paths[0].when_down = table[i].when_down;
+		claims[0].is_idle = table[i].is_idle;
+		rules = build(1);
+		assert_int_equal(ruleset_blocks(rules), table[i].blocks);
+		assert_true(tcp_verdict(rules, "10.1.0.1", 7, 1500) == table[i].fits);
+		assert_true(tcp_verdict(rules, "10.1.0.1", 7, 1501) == table[i].too_big);
+		assert_true(tcp_verdict(rules, "10.9.0.1", 7, 1500) == KERNEL_NO_RULE);
+	}
+}
+
+/* What is idle takes nothing from what claims, but says what becomes of it without a gateway. */
+static void ruleset_build__idle_takes_nothing(void **state)
+{
+	const struct ruleset *rules;
+
+	(void)state;
+	range_add(match_add(path_make(0, "10.0.0.0/8", "10.2.0.0/16"), PROTOCOL_TCP), 1, 99);
+	match_add(path_make(1, "10.1.0.0/16", "10.2.0.0/16"), PROTOCOL_ANY);
+	paths[1].when_down = WHEN_DOWN_BLOCK;
+	claims[1].is_idle = true;
+	/* Wider than both, and idle: behind a claim it has no say. */
+	match_add(path_make(2, "0.0.0.0/0", "10.2.0.0/16"), PROTOCOL_ANY);
+	paths[2].when_down = WHEN_DOWN_BLOCK;
+	claims[2].is_idle = true;
+	rules = build(3);
+	assert_true(tcp_verdict(rules, "10.1.0.1", 7, 100) == CLAIMED(1, VERDICT_F_BLOCK));
+	assert_true(tcp_verdict(rules, "10.9.0.1", 7, 100) == CLAIMED(1, 0));
+	assert_true(tcp_verdict(rules, "10.1.0.1", 100, 100) == BLOCKED(2));
+	assert_true(tcp_verdict(rules, "10.9.0.1", 100, 100) == BLOCKED(3));
+	assert_true(tcp_verdict(rules, "10.1.0.1", 7, 1501) == BLOCKED(2));
+	assert_true(tcp_verdict(rules, "10.9.0.1", 7, 1501) == KERNEL_TOO_BIG);
+	/* Of rules that only block, one that covers the rest is enough. */
+	for (uint32_t i = 0; i < ruleset_set_count(rules); i++) {
+		uint64_t key;
+
+		assert_in_range(ruleset_set(rules, i, &key)->count, 1, 2);
+	}
+}
+
 static uint64_t seed = 1;
 
 static uint32_t pick(uint32_t below)
@@ -307,6 +386,8 @@ static void random_path(uint32_t i)
 {
 	struct intent_path *path = path_make(i, "::/0", "::/0");
 
+	path->when_down = (uint8_t)pick(2);
+	claims[i].is_idle = pick(2);
 	path->near_count = (uint8_t)(1 + pick(3));
 	path->far_count = (uint8_t)(1 + pick(3));
 	for (uint32_t j = 0; j < 3; j++) {
@@ -350,27 +431,45 @@ static bool path_matches(const struct intent_path *path, const struct packet *p)
 	return false;
 }
 
-/* The same question, answered from the intent without any table. */
-static uint32_t judge_slowly(uint32_t count, const struct packet *p)
+/* How well path i fits, less than 0: not at all. */
+static int path_fit(uint32_t i, const struct packet *p)
 {
-	uint32_t handle = 0;
-	int best = -1;
+	int near = longest(paths[i].near, paths[i].near_count, &p->src);
+	int far = longest(paths[i].far, paths[i].far_count, &p->dst);
+
+	return near < 0 || far < 0 || !path_matches(&paths[i], p) ? -1 : near + far;
+}
+
+/* The same question, answered from the intent without any table. */
+static verdict_t judge_slowly(uint32_t count, const struct packet *p)
+{
+	uint32_t claim = 0, block = 0;
+	int claim_fit = -1, block_fit = -1;
 
 	for (uint32_t i = 0; i < count; i++) {
-		int near = longest(paths[i].near, paths[i].near_count, &p->src);
-		int far = longest(paths[i].far, paths[i].far_count, &p->dst);
+		int fit = path_fit(i, p);
 
-		if (near < 0 || far < 0 || near + far <= best || !path_matches(&paths[i], p))
-			continue;
-		best = near + far;
-		handle = i + 1;
+		if (!claims[i].is_idle && fit > claim_fit) {
+			claim_fit = fit;
+			claim = i + 1;
+		}
+		if (paths[i].when_down == WHEN_DOWN_BLOCK && fit > block_fit) {
+			block_fit = fit;
+			block = i + 1;
+		}
 	}
-	return handle;
+	if (!claim)
+		return block ? BLOCKED(block) : KERNEL_NO_RULE;
+	/* Equals go by their order. */
+	return CLAIMED(claim, block && (block_fit > claim_fit ||
+					(block_fit == claim_fit && block <= claim))
+				      ? VERDICT_F_BLOCK
+				      : 0);
 }
 
 static void ruleset_build__agrees_with_the_intent(void **state)
 {
-	uint32_t claimed = 0;
+	uint32_t claimed = 0, blocked = 0;
 
 	(void)state;
 	for (uint32_t round = 0; round < 300; round++) {
@@ -385,16 +484,18 @@ static void ruleset_build__agrees_with_the_intent(void **state)
 					   .dscp = (uint8_t)pick(4),
 					   .sport = (uint16_t)pick(12),
 					   .dport = (uint16_t)pick(12)};
-			uint32_t reason, handle;
+			verdict_t v;
 
 			p.src.bytes[15] = (uint8_t)pick(17);
 			p.dst.bytes[15] = (uint8_t)pick(17);
-			handle = judge(rules, &p, &reason);
-			assert_int_equal(handle, judge_slowly(count, &p));
-			claimed += handle != 0;
+			v = verdict_of(rules, &p);
+			assert_true(v == judge_slowly(count, &p));
+			claimed += verdict_kind(v) == VERDICT_CLAIM;
+			blocked += verdict_kind(v) == VERDICT_BLOCK;
 		}
 	}
 	assert_in_range(claimed, 9000, 90000);
+	assert_in_range(blocked, 2000, 90000);
 }
 
 int main(void)
@@ -410,6 +511,8 @@ int main(void)
 		cmocka_unit_test(ruleset_build__refuses_nonsense),
 		cmocka_unit_test(ruleset_build__any_amount_of_memory),
 		cmocka_unit_test(ruleset_build__size_and_dscp),
+		cmocka_unit_test(ruleset_build__when_down),
+		cmocka_unit_test(ruleset_build__idle_takes_nothing),
 		cmocka_unit_test(ruleset_build__agrees_with_the_intent),
 	};
 

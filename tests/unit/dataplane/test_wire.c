@@ -26,8 +26,7 @@ static const struct wire_header header_view = {
 };
 
 static const uint8_t data_image[] = {
-	1,    2, 0, 4, 0x41, 0x42, 0x43, 0x44, 0x51, 0x52,
-	0x53, 1, 3, 0, 0x61, 0x62, 'a',	 'b',  'c',  'd',
+	1, 2, 0, 4, 0x41, 0x42, 0x43, 0x44, 0, 0, 1, 1, 3, 0, 0x61, 0x62, 'a', 'b', 'c', 'd',
 };
 static const struct wire_data data_view = {
 	.class = 2,
@@ -35,6 +34,17 @@ static const struct wire_data data_view = {
 	.frag_count = 3,
 	.frag_offset = 0x6162,
 	.length_bytes = 4,
+	.seq = 0x41424344,
+	.prev = 1,
+};
+
+static const uint8_t whole_image[] = {
+	1, 5, 0, 3, 0x41, 0x42, 0x43, 0x44, 0x51, 0x52, 0x53, 0, 1, 0, 0, 0, 'x', 'y', 'z',
+};
+static const struct wire_data whole_view = {
+	.class = 5,
+	.frag_count = 1,
+	.length_bytes = 3,
 	.seq = 0x41424344,
 	.prev = 0x515253,
 };
@@ -49,7 +59,10 @@ static const struct wire_probe probe_view = {
 	.time_ns = 0x2122232425262728,
 };
 
-static const uint8_t boot_image[WIRE_BOOT_BYTES] = {6, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+static const uint8_t ping_image[WIRE_PING_BYTES] = {8, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+
+/* Two blocks; what is in it matters to wire_ack_parse only. */
+static const uint8_t ack_image[64 + 2 * 68] = {2, 2, 9, 0, 0xaa, [195] = 0xbb};
 
 static void wire_header_write__image(void **state)
 {
@@ -123,6 +136,8 @@ static void wire_data_write__image(void **state)
 	memset(bytes, 0xee, sizeof(bytes));
 	wire_data_write(bytes, &data_view);
 	assert_memory_equal(bytes, data_image, sizeof(bytes));
+	wire_data_write(bytes, &whole_view);
+	assert_memory_equal(bytes, whole_image, sizeof(bytes));
 }
 
 static void wire_probe_write__image(void **state)
@@ -138,14 +153,14 @@ static void wire_probe_write__image(void **state)
 	assert_memory_equal(bytes + 1, probe_image + 1, sizeof(bytes) - 1);
 }
 
-static void wire_boot_write__image(void **state)
+static void wire_ping_write__image(void **state)
 {
-	uint8_t bytes[WIRE_BOOT_BYTES];
+	uint8_t bytes[WIRE_PING_BYTES];
 
 	(void)state;
 	memset(bytes, 0xee, sizeof(bytes));
-	wire_boot_write(bytes, 0x0102030405060708);
-	assert_memory_equal(bytes, boot_image, sizeof(bytes));
+	wire_ping_write(bytes, 0x0102030405060708);
+	assert_memory_equal(bytes, ping_image, sizeof(bytes));
 }
 
 static uint32_t append(uint8_t *dst, uint32_t at, const uint8_t *src, uint32_t len)
@@ -154,9 +169,23 @@ static uint32_t append(uint8_t *dst, uint32_t at, const uint8_t *src, uint32_t l
 	return at + len;
 }
 
+static void data_check(const struct wire_frame *f, const struct wire_data *want,
+		       const uint8_t *image)
+{
+	assert_int_equal(f->type, WIRE_DATA);
+	assert_int_equal(f->data.class, want->class);
+	assert_int_equal(f->data.length_bytes, want->length_bytes);
+	assert_int_equal(f->data.seq, want->seq);
+	assert_int_equal(f->data.prev, want->prev);
+	assert_int_equal(f->data.frag_index, want->frag_index);
+	assert_int_equal(f->data.frag_count, want->frag_count);
+	assert_int_equal(f->data.frag_offset, want->frag_offset);
+	assert_memory_equal(f->data.payload, image + WIRE_DATA_BYTES, want->length_bytes);
+}
+
 static void wire_frame_next__each_kind(void **state)
 {
-	uint8_t bytes[256] = {0};
+	uint8_t bytes[512] = {0};
 	struct wire_cursor cursor;
 	struct wire_frame f;
 	uint32_t len = 0;
@@ -164,20 +193,14 @@ static void wire_frame_next__each_kind(void **state)
 	(void)state;
 	len = append(bytes, len, data_image, sizeof(data_image));
 	len = append(bytes, len, probe_image, sizeof(probe_image));
-	len = append(bytes, len, boot_image, sizeof(boot_image));
+	len = append(bytes, len, ping_image, sizeof(ping_image));
+	len = append(bytes, len, ack_image, sizeof(ack_image));
+	len = append(bytes, len, whole_image, sizeof(whole_image));
 	len += 5; /* PAD */
 	wire_cursor_init(&cursor, bytes, len);
 
 	assert_int_equal(wire_frame_next(&cursor, &f), 1);
-	assert_int_equal(f.type, WIRE_DATA);
-	assert_int_equal(f.data.class, data_view.class);
-	assert_int_equal(f.data.length_bytes, data_view.length_bytes);
-	assert_int_equal(f.data.seq, data_view.seq);
-	assert_int_equal(f.data.prev, data_view.prev);
-	assert_int_equal(f.data.frag_index, data_view.frag_index);
-	assert_int_equal(f.data.frag_count, data_view.frag_count);
-	assert_int_equal(f.data.frag_offset, data_view.frag_offset);
-	assert_memory_equal(f.data.payload, "abcd", 4);
+	data_check(&f, &data_view, data_image);
 
 	assert_int_equal(wire_frame_next(&cursor, &f), 1);
 	assert_int_equal(f.type, WIRE_PROBE);
@@ -186,8 +209,16 @@ static void wire_frame_next__each_kind(void **state)
 	assert_true(f.probe.time_ns == probe_view.time_ns);
 
 	assert_int_equal(wire_frame_next(&cursor, &f), 1);
-	assert_int_equal(f.type, WIRE_BOOT);
-	assert_true(f.boot == 0x0102030405060708);
+	assert_int_equal(f.type, WIRE_PING);
+	assert_true(f.ping_next_seq == 0x0102030405060708);
+
+	assert_int_equal(wire_frame_next(&cursor, &f), 1);
+	assert_int_equal(f.type, WIRE_ACK);
+	assert_int_equal(f.ack.len, sizeof(ack_image));
+	assert_memory_equal(f.ack.bytes, ack_image, sizeof(ack_image));
+
+	assert_int_equal(wire_frame_next(&cursor, &f), 1);
+	data_check(&f, &whole_view, whole_image);
 
 	assert_int_equal(wire_frame_next(&cursor, &f), 0);
 	assert_int_equal(wire_frame_next(&cursor, &f), 0);
@@ -210,13 +241,24 @@ static void wire_frame_next__refuses_data(void **state)
 		uint32_t len, at;
 		uint8_t value;
 	} cases[] = {
-		{"header cut", 15, 0, 1},	{"payload cut", 19, 0, 1},
-		{"high nibble", 20, 1, 0x12},	{"class", 20, 1, CLASS_COUNT},
-		{"no payload", 20, 3, 0},	{"length past the end", 20, 2, 1},
-		{"index = count", 20, 11, 3},	{"count 0", 20, 12, 0},
-		{"reserved", 20, 13, 1},	{"index 0, offset not 0", 20, 11, 0},
-		{"unknown type", 20, 0, 8},	{"reliable: ACK", 20, 0, 2},
-		{"reliable: CREDIT", 20, 0, 3}, {"reliable: CLOSE", 20, 0, 7},
+		{"header cut", 15, 0, 1},
+		{"payload cut", 19, 0, 1},
+		{"high nibble", 20, 1, 0x12},
+		{"class", 20, 1, CLASS_COUNT},
+		{"no payload", 20, 3, 0},
+		{"length past the end", 20, 2, 1},
+		{"index = count", 20, 11, 3},
+		{"count 0", 20, 12, 0},
+		{"reserved", 20, 13, 1},
+		{"index 0, offset not 0", 20, 11, 0},
+		{"fragment, prev 0", 20, 10, 0},
+		{"fragment, prev 2", 20, 10, 2},
+		{"fragment, prev 257", 20, 9, 1},
+		{"unknown type", 20, 0, 9},
+		{"type 3", 20, 0, 3},
+		{"type 6", 20, 0, 6},
+		{"type 7", 20, 0, 7},
+		{"ACK cut", 20, 0, 2},
 		{"PAD, then bytes", 20, 0, 0},
 	};
 
@@ -270,15 +312,36 @@ static void wire_frame_next__refuses_reserved(void **state)
 		assert_int_equal(wire_frame_next(&cursor, &f), -1);
 	}
 	for (uint32_t i = 1; i < 8; i++) {
-		memcpy(bytes, boot_image, sizeof(boot_image));
+		memcpy(bytes, ping_image, sizeof(ping_image));
 		bytes[i] = 1;
-		wire_cursor_init(&cursor, bytes, WIRE_BOOT_BYTES);
+		wire_cursor_init(&cursor, bytes, WIRE_PING_BYTES);
 		assert_int_equal(wire_frame_next(&cursor, &f), -1);
 	}
 	wire_cursor_init(&cursor, probe_image, WIRE_PROBE_BYTES - 1);
 	assert_int_equal(wire_frame_next(&cursor, &f), -1);
-	wire_cursor_init(&cursor, boot_image, WIRE_BOOT_BYTES - 1);
+	wire_cursor_init(&cursor, ping_image, WIRE_PING_BYTES - 1);
 	assert_int_equal(wire_frame_next(&cursor, &f), -1);
+}
+
+/* Every count, in every length: taken exactly where the blocks fit. */
+static void wire_frame_next__ack_length(void **state)
+{
+	uint8_t bytes[64 + 9 * 68 + 1] = {2};
+
+	(void)state;
+	for (uint32_t count = 0; count < 256; count++) {
+		bytes[1] = (uint8_t)count;
+		for (uint32_t len = 1; len <= sizeof(bytes); len++) {
+			bool fits = count <= 8 && len >= 64 + count * 68;
+			struct wire_cursor cursor;
+			struct wire_frame f;
+
+			wire_cursor_init(&cursor, bytes, len);
+			assert_int_equal(wire_frame_next(&cursor, &f), fits ? 1 : -1);
+			if (fits)
+				assert_int_equal(f.ack.len, 64 + count * 68);
+		}
+	}
 }
 
 int main(void)
@@ -289,12 +352,13 @@ int main(void)
 		cmocka_unit_test(wire_header_parse__refuses),
 		cmocka_unit_test(wire_data_write__image),
 		cmocka_unit_test(wire_probe_write__image),
-		cmocka_unit_test(wire_boot_write__image),
+		cmocka_unit_test(wire_ping_write__image),
 		cmocka_unit_test(wire_frame_next__each_kind),
 		cmocka_unit_test(wire_frame_next__empty_packet),
 		cmocka_unit_test(wire_frame_next__refuses_data),
 		cmocka_unit_test(wire_frame_next__refuses_offset_past_64k),
 		cmocka_unit_test(wire_frame_next__refuses_reserved),
+		cmocka_unit_test(wire_frame_next__ack_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

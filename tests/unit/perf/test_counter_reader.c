@@ -94,6 +94,8 @@ static void create__no_area_overlaps(void **state)
 		for (uint32_t s = 0; s < 4; s++)
 			memset(counter_file_path_counters(file, w, s), 0x33,
 			       sizeof(struct cw_path_counters));
+		memset(counter_file_link_counters(file, w), 0x66,
+		       CW_LINKS * sizeof(struct cw_link_counters));
 	}
 	for (uint32_t p = 0; p < 3; p++)
 		memset(counter_file_port_facts(file, p), 0x44, sizeof(struct cw_port_facts));
@@ -105,6 +107,8 @@ static void create__no_area_overlaps(void **state)
 	assert_int_equal(*(uint8_t *)counter_file_path_counters(file, 0, 3), 0x33);
 	assert_int_equal(*(uint8_t *)counter_file_port_facts(file, 2), 0x44);
 	assert_int_equal(*(uint8_t *)counter_file_path_facts(file, 3), 0x55);
+	assert_int_equal(*(uint8_t *)&counter_file_link_counters(file, 0)[CW_LINKS - 1], 0x66);
+	assert_int_equal(*(uint8_t *)&counter_file_link_counters(file, 1)[0], 0x66);
 }
 
 static void create__where_it_cannot(void **state)
@@ -171,6 +175,61 @@ static void take__sums_workers_of_the_present_epoch(void **state)
 	counter_reader_close(reader);
 }
 
+static void take__transport_of_a_path(void **state)
+{
+	struct counter_reader *reader = open_file();
+	struct cw_path_facts *facts = counter_file_path_facts(file, 2);
+	struct snapshot *snapshot;
+
+	(void)state;
+	strcpy(facts->name, "job1");
+	facts->link = 23;
+	for (uint32_t worker = 0; worker < 2; worker++) {
+		struct cw_lane_counters *lane = &counter_file_path_counters(file, worker, 2)->lane;
+
+		lane->sequenced = 10;
+		lane->rtt_ns = 100 + worker;
+		lane->rtt_min_ns = 90 + worker;
+	}
+	snapshot = counter_reader_take(reader);
+	assert_int_equal(snapshot->paths[0].lane.sequenced, 20);
+	assert_int_equal(snapshot->paths[0].lane.rtt_ns, 101);
+	assert_int_equal(snapshot->paths[0].lane.rtt_min_ns, 90);
+	assert_int_equal(snapshot->link_count, 0);
+	counter_snapshot_free(snapshot);
+	/* The slot's next use: the worker that has not taken it over yet counts nothing. */
+	facts->epoch++;
+	snapshot = counter_reader_take(reader);
+	assert_int_equal(snapshot->paths[0].lane.sequenced, 0);
+	counter_snapshot_free(snapshot);
+	counter_reader_close(reader);
+}
+
+static void take__links_that_have_a_rate(void **state)
+{
+	struct counter_reader *reader = open_file();
+	struct snapshot *snapshot;
+
+	(void)state;
+	for (uint32_t worker = 0; worker < 2; worker++) {
+		struct cw_link_counters *links = counter_file_link_counters(file, worker);
+
+		links[0].nominal_bps = 1; /* no number of a link */
+		links[1] = (struct cw_link_counters){
+			.nominal_bps = 100, .rate_bps = 30 + worker, .tx_bytes = 5};
+		links[CW_LINKS - 1].nominal_bps = 7;
+	}
+	snapshot = counter_reader_take(reader);
+	assert_int_equal(snapshot->link_count, 2);
+	assert_int_equal(snapshot->links[0].number, 1);
+	assert_int_equal(snapshot->links[0].sum.nominal_bps, 100);
+	assert_int_equal(snapshot->links[0].sum.rate_bps, 61);
+	assert_int_equal(snapshot->links[0].sum.tx_bytes, 10);
+	assert_int_equal(snapshot->links[1].number, CW_LINKS - 1);
+	counter_snapshot_free(snapshot);
+	counter_reader_close(reader);
+}
+
 static void is_current__after_restart(void **state)
 {
 	struct counter_reader *reader = open_file();
@@ -204,6 +263,10 @@ static void open__refuses(void **state)
 		{offsetof(struct cw_counters_header, port_stride), 8, "damaged"},
 		{offsetof(struct cw_counters_header, path_stride), 1u << 31, "damaged"},
 		{offsetof(struct cw_counters_header, path_count_stride), 0, "damaged"},
+		{offsetof(struct cw_counters_header, link_offset), UINT32_MAX - 7, "damaged"},
+		{offsetof(struct cw_counters_header, link_offset), 12, "damaged"},
+		{offsetof(struct cw_counters_header, link_stride), 64, "damaged"},
+		{offsetof(struct cw_counters_header, link_stride), 4096, "damaged"},
 	};
 
 	(void)state;
@@ -221,6 +284,31 @@ static void open__refuses(void **state)
 		*field = right;
 	}
 	counter_reader_close(open_file());
+}
+
+/* Any one word of the header wrong: an error line or a snapshot, never a read outside the file. */
+static void open__any_damaged_word(void **state)
+{
+	static const uint32_t values[] = {0, 1, 7, 64, 4096, 1u << 20, 1u << 31, UINT32_MAX};
+	uint32_t *words = (uint32_t *)counter_file_header(file);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(struct cw_counters_header) / sizeof(*words); i++) {
+		uint32_t right = words[i];
+
+		for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
+			struct counter_reader *reader;
+			char error[300];
+
+			words[i] = values[k];
+			reader = counter_reader_open(counter_file_path(file), error, sizeof(error));
+			if (!reader)
+				continue;
+			counter_snapshot_free(counter_reader_take(reader));
+			counter_reader_close(reader);
+		}
+		words[i] = right;
+	}
 }
 
 static void open__short_and_missing_files(void **state)
@@ -293,8 +381,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(destroy__leaves_anothers_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(take__sums_workers_of_the_present_epoch, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(take__transport_of_a_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(take__links_that_have_a_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_current__after_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(open__refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(open__any_damaged_word, setup, teardown),
 		cmocka_unit_test_setup_teardown(open__short_and_missing_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(gateways__sorted, setup, teardown),
 	};

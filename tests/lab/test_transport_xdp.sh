@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# AF_XDP gateways over a WAN that loses, delays, reorders, doubles and damages: hosts see none of it.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lab/lib.sh
+source "$HERE/lib.sh"
+# shellcheck source=tests/lab/transport.sh
+source "$HERE/transport.sh"
+
+# shellcheck disable=SC2034  # read in transport.sh
+RDMA_MTU=1024
+transport_up --port xdp
+transport_scenes
