@@ -5,7 +5,7 @@ readonly DEMO_LINE=200M DEMO_DELAY_MS=5 DEMO_LOSS=1% DEMO_FLOOD=220M DEMO_PATH=1
 readonly DEMO_PORT=5201        # in the range that the path claims
 readonly DEMO_FLOOD_PORT=6001  # not claimed: stays with the kernel
 readonly DEMO_RDMA_RATE=120M DEMO_RDMA_SECONDS=3
-readonly DEMO_SECONDS=4
+readonly DEMO_SECONDS=${LAB_DEMO_SECONDS:-4} # of each TCP transfer; a test is content with less
 
 heading() {
 	say ""

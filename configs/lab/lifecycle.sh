@@ -4,7 +4,7 @@ readonly LAB_PROGRAMS=(causeway-gateway causeway-control causewayctl causeway-pe
 
 settings_default() {
 	LAB_PORT=xdp LAB_DELAY='' LAB_LOSS='' LAB_RATE='' LAB_LAN_MTU='' LAB_WAN_MTU=''
-	LAB_WAN=emulator LAB_FAMILY=ipv4 LAB_PAGES=none LAB_BARE=''
+	LAB_WAN=emulator LAB_FAMILY=ipv4 LAB_MEMORY=256 LAB_PAGES=none LAB_BARE=''
 }
 
 settings_read() {
@@ -28,6 +28,7 @@ settings_read() {
 		--wan-mtu) LAB_WAN_MTU=$1 ;;
 		--wan) LAB_WAN=$1 ;;
 		--family) LAB_FAMILY=$1 ;;
+		--memory) LAB_MEMORY=$1 ;;
 		*) usage_error "unknown option $option" ;;
 		esac
 		shift
@@ -45,6 +46,8 @@ settings_check() {
 	[[ -z $LAB_DELAY || $LAB_DELAY =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--delay is a number of ms, not $LAB_DELAY"
 	[[ -z $LAB_LOSS || $LAB_LOSS =~ ^(0(\.[0-9]+)?|1|[0-9.]+%)$ ]] || usage_error "--loss is 0 to 1, or a percentage, not $LAB_LOSS"
 	[[ -z $LAB_RATE || $LAB_RATE =~ ^[0-9]+(\.[0-9]+)?[kMG]?$ ]] || usage_error "--rate is like 200M or 1G, not $LAB_RATE"
+	[[ $LAB_MEMORY =~ ^[0-9]{3,5}$ ]] && ((LAB_MEMORY >= 256)) ||
+		usage_error "--memory is the MiB of each gateway, 256 or more, not $LAB_MEMORY"
 	case $LAB_PORT in
 	packet) : "${LAB_LAN_MTU:=9000}" "${LAB_WAN_MTU:=9216}" ;;
 	ethdev) : "${LAB_LAN_MTU:=1500}" "${LAB_WAN_MTU:=1500}" ;;
@@ -60,7 +63,7 @@ settings_check() {
 settings_write() {
 	local name
 
-	for name in PORT DELAY LOSS RATE LAN_MTU WAN_MTU WAN FAMILY PAGES BARE; do
+	for name in PORT DELAY LOSS RATE LAN_MTU WAN_MTU WAN FAMILY MEMORY PAGES BARE; do
 		declare -n value=LAB_$name
 		printf 'LAB_%s=%q\n' "$name" "$value"
 	done >"$LAB_STATE/settings"

@@ -1,26 +1,24 @@
 # Huge pages, configuration files and the daemons. Sourced by configs/lab/lab.
 
-readonly LAB_PAGES_NEEDED=256 # 2 gateways of 256 MiB each
-
 pages_free() {
 	awk '/^HugePages_Free/ { print $2 }' /proc/meminfo
 }
 
 # Sets huge_pages to require or none. The old number is kept for `down`.
 pages_reserve() {
-	local before
+	local before needed=$LAB_MEMORY # of 2 MiB, for two gateways
 
 	before=$(</proc/sys/vm/nr_hugepages)
 	printf '%s\n' "$before" >"$LAB_STATE/nr_hugepages"
-	if (($(pages_free) < LAB_PAGES_NEEDED)); then
-		echo $((before + LAB_PAGES_NEEDED)) 2>/dev/null >/proc/sys/vm/nr_hugepages || true
+	if (($(pages_free) < needed)); then
+		echo $((before + needed)) 2>/dev/null >/proc/sys/vm/nr_hugepages || true
 	fi
-	if (($(pages_free) >= LAB_PAGES_NEEDED)); then
+	if (($(pages_free) >= needed)); then
 		LAB_PAGES=require
 		return
 	fi
 	echo "$before" 2>/dev/null >/proc/sys/vm/nr_hugepages || true
-	say "lab: no $LAB_PAGES_NEEDED huge pages to be had: gateways run without"
+	say "lab: no $needed huge pages to be had: gateways run without"
 	LAB_PAGES=none
 }
 
@@ -67,7 +65,7 @@ gateway_config() {
 	workers: 1
 	idle: adaptive
 	memory:
-	  size: 256MiB
+	  size: ${LAB_MEMORY}MiB
 	  huge_pages: $LAB_PAGES
 	udp_port: 47700
 	ports:

@@ -65,7 +65,7 @@ static uint64_t memcpy_run(struct rig *rig)
 		       rte_pktmbuf_data_len(mbufs[i]));
 	spent = rte_rdtsc() - since;
 	rte_pktmbuf_free_bulk(copies, RIG_BATCH);
-	rig_return(rig, mbufs, count);
+	rte_pktmbuf_free_bulk(mbufs, count);
 	return spent;
 }
 
@@ -78,7 +78,7 @@ static uint64_t receive_run(struct rig *rig)
 	for (uint32_t turn = 0; turn < RIG_TURNS; turn++)
 		count += burst_take(rig, mbufs + count);
 	spent = rte_rdtsc() - since;
-	rig_return(rig, mbufs, count);
+	rte_pktmbuf_free_bulk(mbufs, count);
 	return spent;
 }
 
@@ -149,7 +149,7 @@ static uint64_t classify_run(struct rig *rig, bool is_opened)
 		count += taken;
 	}
 	spent = rte_rdtsc() - since;
-	rig_return(rig, mbufs, count);
+	rte_pktmbuf_free_bulk(mbufs, count);
 	return spent;
 }
 

@@ -13,26 +13,23 @@
 #include "tests/bench/bench_measure.h"
 #include "tests/bench/seal_set.h"
 
-#define WARM_ROUNDS    2
-#define ROUNDS_MAX     100000
-#define BATCHES	       8 /* of each measure in a round */
-#define MEMORY_MIB     768
-#define LARGE_PER_MILL 600 /* of the last-level cache that stock and sink take each */
-#define LARGE_FALLBACK (64u << 20)
-#define RAW_SET_BYTES  (4ull << 20)
-#define RAW_PASSES     40
-#define RAW_LEAST      1000 /* bytes of a frame */
+#define WARM_ROUNDS   2
+#define ROUNDS_MAX    100000
+#define BATCHES	      8 /* of each measure in a round */
+#define MEMORY_MIB    768
+#define RAW_SET_BYTES (4ull << 20)
+#define RAW_PASSES    40
+#define RAW_LEAST     1000 /* bytes of a frame */
 
 static const uint32_t sizes[] = {64, 1420, 4200};
 
 static const char *const help =
-	"usage: bench-path [--rounds N] [--plain] [--large] [--huge-pages] [--cpu N] [--table]\n\n"
+	"usage: bench-path [--rounds N] [--plain] [--huge-pages] [--cpu N] [--table]\n\n"
 	"Nanoseconds per packet of the gateway's fast path on net_ring devices, on one core, next to\n"
 	"AES-256-GCM alone, to a macswap loop over the same ports, frames and bursts and to a memcpy\n"
 	"of the same bytes. Prints one JSON object, or a table.\n\n"
 	"  --rounds N    rounds per size and direction (default 501); values are medians of rounds\n"
 	"  --plain       with the null cipher, which copies but does not encrypt\n"
-	"  --large       with so many buffers that they do not fit the last-level cache\n"
 	"  --huge-pages  take memory from huge pages\n"
 	"  --cpu N       run on this CPU (default: the last one)\n\n"
 	"How stages are measured: a round has 8 batches of 4 bursts of 32 frames for each measure,\n"
@@ -53,7 +50,7 @@ static const char *const help =
 
 struct options {
 	uint32_t rounds, cpu;
-	bool large, huge_pages, table, plain;
+	bool huge_pages, table, plain;
 };
 
 struct spread {
@@ -62,7 +59,7 @@ struct spread {
 
 struct result {
 	uint32_t frame_bytes, rounds;
-	bool is_inbound, is_large;
+	bool is_inbound;
 	double packets_per_frame, sent_per_packet;
 	struct spread ns[MEASURE_COUNT]; /* per frame */
 	double raw_ns;			 /* AES-256-GCM alone; 0: not measured */
@@ -117,12 +114,11 @@ static void result_fill(struct result *result, const struct round *rounds, uint3
 }
 
 /* 0, or 1 after a line that says why. */
-static int result_measure(struct result *result, const struct options *options, uint32_t depth)
+static int result_measure(struct result *result, const struct options *options)
 {
 	struct rig_options rig_options = {.is_inbound = result->is_inbound,
 					  .is_plain = options->plain,
-					  .frame_bytes = result->frame_bytes,
-					  .depth = depth};
+					  .frame_bytes = result->frame_bytes};
 	uint32_t count = options->rounds;
 	struct round *rounds = calloc(count + WARM_ROUNDS, sizeof(*rounds));
 	struct machines machines = {0};
@@ -131,7 +127,7 @@ static int result_measure(struct result *result, const struct options *options, 
 
 	if (!rounds || machines_make(&machines) || rig_make(&rig, &rig_options)) {
 		fprintf(stderr,
-			"bench-path: no memory for the rig or no net_null: see --large and DPDK's drivers\n");
+			"bench-path: no memory for the rig or no net_null among DPDK's drivers\n");
 		free(rounds);
 		return 1;
 	}
@@ -220,17 +216,18 @@ static json_t *result_json(const struct result *r)
 	for (uint32_t i = 0; i < count; i++)
 		json_object_set_new(by_stage, stages[i].name, real(stages[i].ns));
 	return json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:o, s:o}",
 		"frame_bytes", (int)r->frame_bytes, "direction",
-		r->is_inbound ? "inbound" : "outbound", "working_set",
-		r->is_large ? "large" : "small", "ns_per_packet", real(ns), "ns_per_packet_p10",
-		real(r->ns[MEASURE_TOTAL].p10 / r->packets_per_frame), "ns_per_packet_p90",
-		real(r->ns[MEASURE_TOTAL].p90 / r->packets_per_frame), "stages", by_stage,
-		"macswap_ns", real(r->ns[MEASURE_MACSWAP].p50), "macswap_null_ns",
-		real(r->ns[MEASURE_MACSWAP_NULL].p50), "memcpy_ns",
-		real(per_packet(r, MEASURE_MEMCPY)), "ratio_to_macswap",
-		real(ratio_of(r, MEASURE_MACSWAP)), "ratio_to_macswap_null",
+		r->is_inbound ? "inbound" : "outbound", "ns_per_packet", real(ns),
+		"ns_per_packet_p10", real(r->ns[MEASURE_TOTAL].p10 / r->packets_per_frame),
+		"ns_per_packet_p90", real(r->ns[MEASURE_TOTAL].p90 / r->packets_per_frame),
+		"stages", by_stage, "macswap_ns", real(r->ns[MEASURE_MACSWAP].p50),
+		"macswap_null_ns", real(r->ns[MEASURE_MACSWAP_NULL].p50), "memcpy_ns",
+		real(per_packet(r, MEASURE_MEMCPY)), "raw_cipher_ns", real(r->raw_ns),
+		"ratio_to_raw_cipher", real(raw_ratio(r)), "machines_ns",
+		real(r->ns[MEASURE_MACHINES].p50), "reliability_share", real(reliability_share(r)),
+		"ratio_to_macswap", real(ratio_of(r, MEASURE_MACSWAP)), "ratio_to_macswap_null",
 		real(ratio_of(r, MEASURE_MACSWAP_NULL)), "packets_per_frame",
 		real(r->packets_per_frame), "pps", json_integer((json_int_t)(1e9 / ns)), "gbps",
 		real((double)r->frame_bytes * 8 / ns));
@@ -277,19 +274,18 @@ static void report_table(const struct options *options, const struct result *res
 	printf("%s, %s, %s cipher, burst %u, %u rounds, %s pages\n", cpu, rte_version(),
 	       options->plain ? aead_null.name : aead_gcm.name, PORT_BURST, options->rounds,
 	       options->huge_pages ? "huge" : "small");
-	printf("%5s %-8s %-5s %7s %7s %6s %7s %6s %8s %7s %7s %7s %7s  stages (ns)\n", "bytes",
-	       "way", "set", "ns/pkt", "raw gcm", "ratio", "reliab", "share", "macswap", "on null",
-	       "memcpy", "Mpps", "Gb/s");
+	printf("%5s %-8s %7s %7s %6s %7s %6s %8s %7s %7s %7s %7s  stages (ns)\n", "bytes", "way",
+	       "ns/pkt", "raw gcm", "ratio", "reliab", "share", "macswap", "on null", "memcpy",
+	       "Mpps", "Gb/s");
 	for (uint32_t i = 0; i < count; i++) {
 		const struct result *r = &results[i];
 		double ns = per_packet(r, MEASURE_TOTAL);
 		struct stage stages[STAGES_MAX];
 		uint32_t stage_count = stages_fill(r, stages);
 
-		printf("%5u %-8s %-5s %7.1f %7.1f %6.2f %7.1f %6.2f %8.1f %7.1f %7.1f %7.2f %7.1f ",
-		       r->frame_bytes, r->is_inbound ? "inbound" : "outbound",
-		       r->is_large ? "large" : "small", ns, r->raw_ns, raw_ratio(r),
-		       r->ns[MEASURE_MACHINES].p50, reliability_share(r),
+		printf("%5u %-8s %7.1f %7.1f %6.2f %7.1f %6.2f %8.1f %7.1f %7.1f %7.2f %7.1f ",
+		       r->frame_bytes, r->is_inbound ? "inbound" : "outbound", ns, r->raw_ns,
+		       raw_ratio(r), r->ns[MEASURE_MACHINES].p50, reliability_share(r),
 		       r->ns[MEASURE_MACSWAP].p50, r->ns[MEASURE_MACSWAP_NULL].p50,
 		       per_packet(r, MEASURE_MEMCPY), 1e3 / ns, (double)r->frame_bytes * 8 / ns);
 		for (uint32_t k = 0; k < stage_count; k++)
@@ -306,19 +302,6 @@ static void report_print(const struct options *options, const struct result *res
 	json_dumpf(report, stdout, JSON_INDENT(1));
 	printf("\n");
 	json_decref(report);
-}
-
-static uint64_t cache_bytes(void)
-{
-	long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-
-	return bytes > 0 ? (uint64_t)bytes : LARGE_FALLBACK;
-}
-
-/* Frames in stock and in sink, so that the two together exceed the last-level cache. */
-static uint32_t large_depth(uint32_t frame_bytes)
-{
-	return (uint32_t)(cache_bytes() / 1000 * LARGE_PER_MILL / rig_buffer_bytes(frame_bytes));
 }
 
 /* ns per packet of the cipher alone, over 4 MiB of mbufs; 0: no memory. */
@@ -353,8 +336,7 @@ static double raw_measure(uint32_t frame_bytes, bool is_inbound)
 
 static int eal_start(const struct options *options)
 {
-	uint64_t mib = MEMORY_MIB;
-	char memory[24], lcore[24];
+	char memory[] = RTE_STR(MEMORY_MIB), lcore[24];
 	char *argv[] = {"bench-path",
 			"--no-pci",
 			"--no-telemetry",
@@ -367,10 +349,6 @@ static int eal_start(const struct options *options)
 			"--no-shconf",
 			NULL};
 
-	/* Stock and sink at each of the four pools. */
-	if (options->large)
-		mib += (cache_bytes() / 1000 * LARGE_PER_MILL * 2 * 4 * 11 / 10) >> 20;
-	snprintf(memory, sizeof(memory), "%llu", (unsigned long long)mib);
 	snprintf(lcore, sizeof(lcore), "0@%u", options->cpu);
 	if (options->huge_pages) {
 		argv[8] = "--in-memory";
@@ -395,10 +373,13 @@ static uint32_t number_option(const char *name, const char *text, uint32_t low, 
 static struct options options_read(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"rounds", required_argument, NULL, 'r'}, {"large", no_argument, NULL, 'l'},
-		{"plain", no_argument, NULL, 'n'},	  {"huge-pages", no_argument, NULL, 'p'},
-		{"cpu", required_argument, NULL, 'c'},	  {"table", no_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},	  {0},
+		{"rounds", required_argument, NULL, 'r'},
+		{"plain", no_argument, NULL, 'n'},
+		{"huge-pages", no_argument, NULL, 'p'},
+		{"cpu", required_argument, NULL, 'c'},
+		{"table", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	uint32_t last = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) - 1;
 	struct options options = {.rounds = 501, .cpu = last};
@@ -410,7 +391,6 @@ static struct options options_read(int argc, char **argv)
 			options.cpu = number_option("cpu", optarg, 0, last);
 		else if (c == 'h' || c == '?')
 			exit(c == 'h' ? (fputs(help, stdout), 0) : 2);
-		options.large |= c == 'l';
 		options.huge_pages |= c == 'p';
 		options.table |= c == 't';
 		options.plain |= c == 'n';
@@ -432,9 +412,8 @@ int main(int argc, char **argv)
 		struct result *r = &results[count];
 		uint32_t size = sizes[count / 2];
 
-		*r = (struct result){
-			.frame_bytes = size, .is_inbound = count % 2, .is_large = options.large};
-		if (result_measure(r, &options, options.large ? large_depth(size) : 0))
+		*r = (struct result){.frame_bytes = size, .is_inbound = count % 2};
+		if (result_measure(r, &options))
 			return 1;
 		if (!options.plain && size >= RAW_LEAST)
 			r->raw_ns = raw_measure(size, r->is_inbound);

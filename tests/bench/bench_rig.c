@@ -20,15 +20,6 @@ static uint32_t lan_mtu(uint32_t frame_bytes)
 
 /* Without huge pages a pool starts each buffer on a page of its own, so whole pages are what to
  * reckon with. */
-uint32_t rig_buffer_bytes(uint32_t frame_bytes)
-{
-	uint32_t mtu = lan_mtu(frame_bytes) + WAN_MTU_MORE;
-	uint32_t bytes = RTE_MAX(mtu + PORT_L2_BYTES, 2048u) + RTE_PKTMBUF_HEADROOM +
-			 (uint32_t)sizeof(struct rte_mbuf) + 2 * RTE_CACHE_LINE_SIZE;
-
-	return RTE_ALIGN_CEIL(bytes, 4096u);
-}
-
 /* The host number is the last byte of the destination; the checksum follows. */
 static void far_host_set(uint8_t *frame, uint8_t host)
 {
@@ -67,13 +58,13 @@ static void hosts_set(struct rig *rig)
 	}
 }
 
-static struct rte_ring *fifo_make(uint32_t depth)
+static struct rte_ring *stock_make(void)
 {
 	static uint32_t serial;
 	char name[RTE_RING_NAMESIZE];
 
 	snprintf(name, sizeof(name), "rig%u", serial++);
-	return rte_ring_create(name, rte_align32pow2(depth + PAIR_RING + 1), SOCKET_ID_ANY,
+	return rte_ring_create(name, rte_align32pow2(PAIR_RING + 1), SOCKET_ID_ANY,
 			       RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
@@ -131,18 +122,16 @@ int rig_make(struct rig *rig, const struct rig_options *options)
 	struct pair_options pair_options = {.lan_mtu = lan_mtu(options->frame_bytes),
 					    .wan_mtu = lan_mtu(options->frame_bytes) + WAN_MTU_MORE,
 					    .rate_bps = SHAPER_RATE_MAX_BPS,
-					    .mbufs = 4 * options->depth + MBUFS_MIN,
-					    .rtt_ns = 100000 + options->depth * 100ull};
+					    .mbufs = MBUFS_MIN,
+					    .rtt_ns = 100000};
 
 	*rig = (struct rig){.is_inbound = options->is_inbound,
 			    .frame_bytes = options->frame_bytes,
-			    .depth = options->depth,
 			    .null_id = PORT_NONE};
 	rig->pair = pair_create(&pair_options);
 	rig->flows = malloc((size_t)RIG_FLOWS * options->frame_bytes);
-	rig->stock = fifo_make(options->depth);
-	rig->sink = fifo_make(options->depth);
-	if (!rig->pair || !rig->flows || !rig->stock || !rig->sink) {
+	rig->stock = stock_make();
+	if (!rig->pair || !rig->flows || !rig->stock) {
 		rig_free(rig);
 		return -ENOMEM;
 	}
@@ -162,19 +151,18 @@ int rig_make(struct rig *rig, const struct rig_options *options)
 	return 0;
 }
 
-static void fifo_free(struct rte_ring *fifo)
+static void stock_free(struct rte_ring *stock)
 {
 	void *mbuf;
 
-	while (fifo && rte_ring_dequeue(fifo, &mbuf) == 0)
+	while (stock && rte_ring_dequeue(stock, &mbuf) == 0)
 		rte_pktmbuf_free(mbuf);
-	rte_ring_free(fifo);
+	rte_ring_free(stock);
 }
 
 void rig_free(struct rig *rig)
 {
-	fifo_free(rig->stock);
-	fifo_free(rig->sink);
+	stock_free(rig->stock);
 	null_free(rig);
 	if (rig->pair)
 		pair_destroy(rig->pair);
@@ -243,7 +231,7 @@ static bool copies_write(struct rig *rig)
 
 bool rig_feed(struct rig *rig, bool for_worker)
 {
-	while (rte_ring_count(rig->stock) < rig->depth + RIG_BATCH)
+	while (rte_ring_count(rig->stock) < RIG_BATCH)
 		if (!(rig->is_inbound ? tunnel_write(rig)
 				      : frames_write(rig, rig->stock, RIG_BATCH)))
 			return false;
@@ -252,29 +240,14 @@ bool rig_feed(struct rig *rig, bool for_worker)
 	return ring_move(rig->stock, rig->side->rx[rig->rx_port], RIG_BATCH) == RIG_BATCH;
 }
 
-void rig_return(struct rig *rig, struct rte_mbuf *mbufs[], uint32_t count)
-{
-	void *old[RIG_BATCH];
-
-	if (rte_ring_enqueue_bulk(rig->sink, (void **)mbufs, count, NULL) != count)
-		rte_pktmbuf_free_bulk(mbufs, count);
-	while (rte_ring_count(rig->sink) > rig->depth) {
-		uint32_t more = rte_ring_count(rig->sink) - rig->depth;
-
-		more = rte_ring_dequeue_burst(rig->sink, old, RTE_MIN(more, (uint32_t)RIG_BATCH),
-					      NULL);
-		rte_pktmbuf_free_bulk((struct rte_mbuf **)old, more);
-	}
-}
-
-static void sink_take(struct rig *rig, struct rte_ring *ring)
+static void ring_empty(struct rte_ring *ring)
 {
 	struct rte_mbuf *mbufs[RIG_BATCH];
 	uint32_t count;
 
 	do {
 		count = rte_ring_dequeue_burst(ring, (void **)mbufs, RIG_BATCH, NULL);
-		rig_return(rig, mbufs, count);
+		rte_pktmbuf_free_bulk(mbufs, count);
 	} while (count);
 }
 
@@ -286,7 +259,7 @@ static void far_receive(struct rig *rig)
 	while (rte_ring_count(rig->near->tx[PAIR_WAN])) {
 		ring_move(rig->near->tx[PAIR_WAN], far->rx[PAIR_WAN], PORT_BURST);
 		worker_turn(far->worker);
-		sink_take(rig, far->tx[PAIR_LAN]);
+		ring_empty(far->tx[PAIR_LAN]);
 	}
 	while (rte_ring_count(far->tx[PAIR_WAN]))
 		ring_move(far->tx[PAIR_WAN], rig->near->rx[PAIR_WAN], RIG_BATCH);
@@ -299,7 +272,7 @@ void rig_drain(struct rig *rig, bool by_worker)
 	if (by_worker && !rig->is_inbound)
 		far_receive(rig);
 	else
-		sink_take(rig, rig->side->tx[rig->tx_port]);
+		ring_empty(rig->side->tx[rig->tx_port]);
 	while (by_worker && rig->is_inbound && rte_ring_count(far->tx[PAIR_WAN]))
 		ring_move(far->tx[PAIR_WAN], rig->near->rx[PAIR_WAN], RIG_BATCH);
 }

@@ -3,11 +3,6 @@
  * way in and out of the rings. One thread, the EAL's main one. What is timed runs between rig_feed
  * and rig_drain; the making, carrying and freeing of frames happens inside those two and is never
  * timed.
- *
- * A frame is written when it enters the stock and is used when it leaves it, first in, first out;
- * what was sent waits in the sink before it is freed. So `depth` frames of the one and of the other
- * pass through the caches between two uses of the same buffer: 0 keeps all in cache, enough of them
- * do not fit the last level.
  */
 #pragma once
 
@@ -25,19 +20,17 @@ struct rig_options {
 	bool is_inbound;
 	bool is_plain;	      /* null cipher */
 	uint32_t frame_bytes; /* of a LAN frame, Ethernet header included */
-	uint32_t depth;	      /* of stock and sink, in frames */
 };
 
 struct rig {
 	struct pair *pair;
 	bool is_inbound;
 	uint32_t frame_bytes; /* of a LAN frame, Ethernet header included */
-	uint32_t depth;	      /* of stock and sink, in frames */
 	uint32_t next_flow;
 	uint32_t rx_port, tx_port; /* of the worker under test */
 	struct pair_side *near;	   /* side a: makes the tunnel packets for the inbound direction */
 	struct pair_side *side;	   /* of the worker under test */
-	struct rte_ring *stock, *sink;
+	struct rte_ring *stock;	   /* frames that are written and not yet fed */
 	uint16_t null_id; /* net_null: its driver makes and frees a buffer for each frame */
 	uint8_t *flows;	  /* [RIG_FLOWS][frame_bytes] */
 };
@@ -45,9 +38,6 @@ struct rig {
 /* 0, -ENOMEM, or -ENODEV: no net_null driver. */
 int rig_make(struct rig *rig, const struct rig_options *options);
 void rig_free(struct rig *rig);
-
-/* Buffer bytes that a frame of this size takes in a pool, to choose a depth by. */
-uint32_t rig_buffer_bytes(uint32_t frame_bytes);
 
 /*
  * RIG_BATCH frames wait at the worker's port. `for_worker`: genuine ones, each to be received once;
@@ -57,8 +47,6 @@ uint32_t rig_buffer_bytes(uint32_t frame_bytes);
 bool rig_feed(struct rig *rig, bool for_worker);
 /* Takes away what was sent; what a worker sent arrives, and is acknowledged. */
 void rig_drain(struct rig *rig, bool by_worker);
-/* Takes frames that the caller received itself and does not want to send. */
-void rig_return(struct rig *rig, struct rte_mbuf *mbufs[], uint32_t count);
 
 /* The path of the worker under test, its counters in this direction, and what it dropped so far. */
 struct path *rig_path(const struct rig *rig);

@@ -20,10 +20,10 @@ jq -e '
 		"flows", "huge_pages", "load_average", "results"])
 	and (.results | map([.frame_bytes, .direction])) ==
 		[[64, 1420, 4200][] as $size | ("outbound", "inbound") as $way | [$size, $way]]
-	and all(.results[]; has_all(["working_set", "ns_per_packet", "ns_per_packet_p10",
+	and all(.results[]; has_all(["ns_per_packet", "ns_per_packet_p10",
 		"ns_per_packet_p90", "stages", "macswap_ns", "macswap_null_ns", "memcpy_ns",
-		"ratio_to_macswap", "ratio_to_macswap_null", "packets_per_frame", "pps", "gbps"])
-		and (.stages | length == 6) and .ns_per_packet > 0 and .macswap_ns > 0)
+		"raw_cipher_ns", "ratio_to_raw_cipher", "machines_ns", "reliability_share", "ratio_to_macswap", "ratio_to_macswap_null", "packets_per_frame", "pps", "gbps"])
+		and (.stages | length == 7) and .ns_per_packet > 0 and .macswap_ns > 0)
 ' <<<"$report" >/dev/null || {
 	echo "not the JSON it should be:"
 	printf '%s\n' "$report"

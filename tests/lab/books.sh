@@ -5,13 +5,8 @@
 #   before=$(books); ...traffic...; books_settle; after=$(books)
 #   books_balance "$after" && books_carried_all "$before" "$after"
 
-PERF=${CAUSEWAY_BUILD:-$TESTS/../../build}/perf/causeway-perf
 # Drops that tell of damage, copies and strays on the WAN; all at the port, before anything changed.
 readonly WAN_REASONS='["outer_malformed","version","no_path","bad_peer","bad_lane","auth","replay","no_key"]'
-
-gateway_page() { # GATEWAY
-	"$PERF" top --once --json --interval 100ms --counters "/run/causeway-lab/run/$1/counters"
-}
 
 # {"line": .., "lab_lost": N, "gw-a": .., "gw-b": ..}. What a gateway was too slow for, or had no buffer for, on
 # this machine is the lab's loss, too.

@@ -3,6 +3,8 @@
 
 TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB=$TESTS/../../configs/lab/lab
+GATEWAY=${CAUSEWAY_BUILD:-$TESTS/../../build}/dataplane/causeway-gateway
+PERF=${CAUSEWAY_BUILD:-$TESTS/../../build}/perf/causeway-perf
 HOST_B=10.102.0.10 HOST_B6=fd02::10
 FAILED=0 CHECKS=0
 WORK=$(mktemp -d)
@@ -74,6 +76,7 @@ clean() {
 		done
 		lab status 2>&1
 	fi
+	! declare -F clean_more >/dev/null || clean_more # what a test made beside the lab
 	lab down 2>/dev/null
 	rm -rf "$WORK"
 	((code == 0)) || exit "$code"
@@ -104,12 +107,22 @@ path_is() { # STATE [NAME]
 	[[ $(path_state "${2:-job1}") == "$1" ]]
 }
 
-# {"lab_lost":N,"gateways":{"gw-a":{"out":{..},"in":{..}},..}}, after two reports, so that all that has
-# arrived is in it.
+gateway_page() { # GATEWAY
+	"$PERF" top --once --json --interval 100ms --counters "/run/causeway-lab/run/$1/counters"
+}
+
+# {"lab_lost":N,"gateways":{"gw-a":{"out":{..},"in":{..}},..}}, when all that is under way has arrived.
 counters() {
-	sleep 2.2
-	lab ctl -o json path show job1 | jq -c --argjson lost "$(lab_lost)" \
-		'{lab_lost: $lost, gateways: ([.status.gateways[] | {(.name): .counters}] | add)}'
+	sleep 0.3
+	jq -c -n --argjson a "$(gateway_page gw-a)" --argjson b "$(gateway_page gw-b)" --argjson lost "$(lab_lost)" '
+		{lab_lost: $lost, gateways: ([$a, $b | {(.gateway): (.paths[] | select(.name == "job1") | {out, in})}] | add)}'
+}
+
+# Control knows the same of what entered and left as COUNTERS, a report later.
+reported_alike() { # COUNTERS
+	lab ctl -o json path show job1 | jq -e --argjson x "$1" '
+		def brief: map_values(map_values({rx_packets, tx_packets}));
+		([.status.gateways[] | {(.name): (.counters | {out, in})}] | add | brief) == ($x.gateways | brief)' >/dev/null
 }
 
 # What left one tunnel end came in at the other, both ways: AFTER - BEFORE. Frames that the lab's own
@@ -195,13 +208,29 @@ stream_listens() {
 stream_is_whole() {
 	wait "$STREAM"
 	stream_show
-	jq -e '.ended and .lost == 0 and .duplicates == 0' "$WORK/stream" >/dev/null
+	jq -e '.ended and .lost == 0 and .duplicates == 0' "$WORK/stream" >/dev/null || {
+		drops_show
+		return 1
+	}
 }
 
 stream_lost_nothing() {
 	wait "$STREAM"
 	stream_show
-	jq -e '.ended and .lost == 0' "$WORK/stream" >/dev/null
+	jq -e '.ended and .lost == 0' "$WORK/stream" >/dev/null || {
+		drops_show
+		return 1
+	}
+}
+
+# What either gateway dropped and why, for whoever reads of a loss.
+drops_show() {
+	local gateway
+
+	for gateway in gw-a gw-b; do
+		gateway_page "$gateway" | jq -c '(.ports[] | {port: .name, drops: (.drops | with_entries(select(.value > 0)))}),
+			(.paths[] | {path: .name, out: .out.drops, in: .in.drops})'
+	done
 }
 
 # Doubled for as long as a switch takes, not longer.
@@ -267,5 +296,3 @@ exits_clean_on_term() { # GATEWAY: run by hand, for its exit code
 gateway_is_connected() {
 	[[ $(lab ctl -o json get gateways "$1" 2>/dev/null | jq -r .status.connected) == true ]]
 }
-
-GATEWAY=${CAUSEWAY_BUILD:-$TESTS/../../build}/dataplane/causeway-gateway

@@ -8,7 +8,6 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$HERE/lib.sh"
 
 SWITCH=${CAUSEWAY_BUILD:-$TESTS/../../build}/tests/lanswitch/causeway-lanswitch
-PERF=${CAUSEWAY_BUILD:-$TESTS/../../build}/perf/causeway-perf
 # Of the LANs, as the gateways and the switches are told. Not more: on this machine a pause is obeyed when its
 # reader gets a core, some milliseconds late.
 SPEED=200M
@@ -86,7 +85,7 @@ print(int(longest * 1000))
 ' "$WORK/switch-$1" "$2"
 }
 
-switches_remove() {
+clean_more() {
 	local site
 
 	((${#SWITCHES[@]} == 0)) || kill "${SWITCHES[@]}" 2>/dev/null || true
@@ -101,7 +100,7 @@ switches_remove() {
 
 gateway_pauses() { # GATEWAY
 	lab stop "$1"
-	sed -i -e '/^    interface: lan0/a\    speed: '"$SPEED"'\n    pfc: {bulk: none}' -e 's/size: 256MiB/size: 512MiB/' \
+	sed -i -e '/^    interface: lan0/a\    speed: '"$SPEED"'\n    pfc: {bulk: none}' \
 		"/run/causeway-lab/config/$1.yaml"
 	lab start "$1"
 }
@@ -162,11 +161,9 @@ only_the_host_lost() {
 }
 
 SWITCHES=()
-# In front of the lab's own end, with the code that it ends with.
-trap 'code=$?; switches_remove; (exit "$code"); clean' EXIT
 
 for mode in ${MODES:-packet xdp}; do
-	must "lab up" lab up --port "$mode" --delay 5 --lan-mtu 1500
+	must "lab up" lab up --port "$mode" --delay 5 --lan-mtu 1500 --memory 512
 	for site in a b; do
 		must "a switch at site $site" switch_insert "$site"
 		must "gw-$site starts with pauses" gateway_pauses "gw-$site"
@@ -200,5 +197,5 @@ for mode in ${MODES:-packet xdp}; do
 	check "the far gateway obeyed" test "$(port_counters gw-b .flow_control.pauses_obeyed)" -ge 80
 	check "the far switch lost nothing" test "$(switch_ask b '[.[].drops | del(.control)[]] | add')" = 0
 	lab down
-	switches_remove
+	clean_more
 done
