@@ -3,8 +3,6 @@
 readonly LAB_STATE=/run/causeway-lab
 readonly LAB_LOCK=/run/causeway-lab.lock
 readonly LAB_CONTROL=10.254.0.1:7700
-readonly LAB_NAMESPACES=(cw-host-a cw-gw-a cw-wan cw-gw-b cw-host-b cw-mgmt)
-
 LAB_BUILD=${CAUSEWAY_BUILD:-$LAB_ROOT/build}
 LAB_QUIET=${LAB_QUIET:-}
 
@@ -27,6 +25,50 @@ need_root() {
 		printf 'lab: network namespaces need root: run it with sudo\n' >&2
 		exit 2
 	}
+}
+
+# What the lab consists of, by its settings.
+sites() {
+	printf 'a\nb\n'
+	((LAB_SITES == 2)) || printf 'c\n'
+}
+
+gateways() {
+	sites | sed 's/^/gw-/'
+}
+
+# A line between each two sites: NAME SITE SITE NUMBER
+lines() {
+	printf 'wan a b 0\n'
+	((LAB_SITES == 2)) || printf 'wan-ac a c 1\nwan-bc b c 2\n'
+}
+
+namespaces() {
+	sites | sed 's/.*/cw-host-&\ncw-gw-&/'
+	printf 'cw-wan\ncw-mgmt\n'
+}
+
+# is_among WORD WORDS...
+is_among() {
+	local word
+
+	for word in "${@:2}"; do
+		[[ $word != "$1" ]] || return 0
+	done
+	return 1
+}
+
+# line_port LINE SITE: the port of the site's gateway at its end of the line.
+line_port() {
+	case $1/$2 in
+	wan-ac/a | wan-bc/?) printf 'wan1\n' ;;
+	*) printf 'wan0\n' ;;
+	esac
+}
+
+# line_end LINE SITE: the interface in cw-wan.
+line_end() {
+	[[ $1 == wan ]] && printf 'wan-%s\n' "$2" || printf '%s-%s\n' "${1#wan-}" "$2"
 }
 
 need_up() {

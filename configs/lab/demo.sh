@@ -159,9 +159,9 @@ demo_plain() { # sets DEMO_PLAIN, DEMO_BEFORE
 	demo_serve "$DEMO_PORT"
 	demo_serve "$DEMO_FLOOD_PORT"
 	heading "2. No path yet: a job's transfers while the WAN loses $DEMO_LOSS of all packets"
-	wan_send set loss "$DEMO_LOSS" >/dev/null
+	wan_send wan set loss "$DEMO_LOSS" >/dev/null
 	DEMO_PLAIN=$(demo_transfers)
-	wan_send set loss 0 >/dev/null
+	wan_send wan set loss 0 >/dev/null
 	heading "3. Nothing is lost now, but best-effort traffic of ${DEMO_FLOOD}b/s fills the line beside the job"
 	demo_flood_start
 	DEMO_BEFORE=$(demo_measure)
@@ -181,11 +181,11 @@ demo_request() { # sets DEMO_ACTIVATION_MS
 demo_path() { # sets DEMO_LOSSLESS, DEMO_LOSSY, DEMO_AFTER
 	heading "5. The same transfers through the path: without loss, then with $DEMO_LOSS, then beside the best-effort traffic"
 	DEMO_LOSSLESS=$(demo_transfers)
-	wan_send set loss "$DEMO_LOSS" >/dev/null
+	wan_send wan set loss "$DEMO_LOSS" >/dev/null
 	demo_watch &
 	DEMO_LOSSY=$(demo_transfers)
 	wait $!
-	wan_send set loss 0 >/dev/null
+	wan_send wan set loss 0 >/dev/null
 	demo_flood_start
 	DEMO_AFTER=$(demo_measure)
 	process_stop flood

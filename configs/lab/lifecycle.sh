@@ -4,7 +4,7 @@ readonly LAB_PROGRAMS=(causeway-gateway causeway-control causewayctl causeway-pe
 
 settings_default() {
 	LAB_PORT=xdp LAB_DELAY='' LAB_LOSS='' LAB_RATE='' LAB_LAN_MTU='' LAB_WAN_MTU=''
-	LAB_WAN=emulator LAB_FAMILY=ipv4 LAB_MEMORY=256 LAB_PAGES=none LAB_BARE=''
+	LAB_SITES=2 LAB_WAN=emulator LAB_FAMILY=ipv4 LAB_MEMORY=256 LAB_PAGES=none LAB_BARE=''
 }
 
 settings_read() {
@@ -26,6 +26,7 @@ settings_read() {
 		--rate) LAB_RATE=$1 ;;
 		--lan-mtu) LAB_LAN_MTU=$1 ;;
 		--wan-mtu) LAB_WAN_MTU=$1 ;;
+		--sites) LAB_SITES=$1 ;;
 		--wan) LAB_WAN=$1 ;;
 		--family) LAB_FAMILY=$1 ;;
 		--memory) LAB_MEMORY=$1 ;;
@@ -46,6 +47,9 @@ settings_check() {
 	[[ -z $LAB_DELAY || $LAB_DELAY =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--delay is a number of ms, not $LAB_DELAY"
 	[[ -z $LAB_LOSS || $LAB_LOSS =~ ^(0(\.[0-9]+)?|1|[0-9.]+%)$ ]] || usage_error "--loss is 0 to 1, or a percentage, not $LAB_LOSS"
 	[[ -z $LAB_RATE || $LAB_RATE =~ ^[0-9]+(\.[0-9]+)?[kMG]?$ ]] || usage_error "--rate is like 200M or 1G, not $LAB_RATE"
+	[[ $LAB_SITES =~ ^[23]$ ]] || usage_error "--sites is 2 or 3, not $LAB_SITES"
+	[[ $LAB_SITES == 2 || ($LAB_PORT != ethdev && $LAB_WAN != open) ]] ||
+		usage_error "--sites 3 goes with --port xdp and packet, and not with --wan open"
 	[[ $LAB_MEMORY =~ ^[0-9]{3,5}$ ]] && ((LAB_MEMORY >= 256)) ||
 		usage_error "--memory is the MiB of each gateway, 256 or more, not $LAB_MEMORY"
 	case $LAB_PORT in
@@ -63,7 +67,7 @@ settings_check() {
 settings_write() {
 	local name
 
-	for name in PORT DELAY LOSS RATE LAN_MTU WAN_MTU WAN FAMILY MEMORY PAGES BARE; do
+	for name in PORT DELAY LOSS RATE LAN_MTU WAN_MTU SITES WAN FAMILY MEMORY PAGES BARE; do
 		declare -n value=LAB_$name
 		printf 'LAB_%s=%q\n' "$name" "$value"
 	done >"$LAB_STATE/settings"
@@ -113,27 +117,27 @@ network_up() {
 	namespaces_add
 	management_add
 	[[ $LAB_PORT != ethdev || -n $LAB_BARE ]] || return 0
-	[[ $LAB_WAN != cable ]] || cable "$LAB_WAN_MTU" cw-gw-a wan0 cw-gw-b wan0
-	for site in a b; do
-		cables_add "$site" "$LAB_LAN_MTU" "$LAB_WAN_MTU"
+	cables_add
+	for site in $(sites); do
 		host_configure "$site"
 		gateway_configure "$site"
 	done
 }
 
 services_up() {
-	local site
+	local gateway
 
 	pages_reserve
 	bpffs_mount
 	settings_write
 	configs_write
 	control_start
-	for site in a b; do
-		gateway_start "gw-$site"
+	objects_apply
+	for gateway in $(gateways); do
+		gateway_start "$gateway"
 	done
-	[[ $LAB_WAN != emulator ]] || wan_start
-	wait_for 20 "both gateways were connected to control" gateways_connected gw-a gw-b || process_failed gw-a gw-b control
+	[[ $LAB_WAN != emulator ]] || wans_start
+	wait_for 20 "all gateways were connected to control" gateways_connected $(gateways) || process_failed $(gateways) control
 }
 
 up_failed() {
@@ -146,13 +150,13 @@ lab_up() {
 	need_root
 	[[ ! -e $LAB_STATE ]] || die "a lab is up already: configs/lab/lab down takes it down"
 	programs_need
-	mkdir -p "$LAB_STATE"/{pids,lines,log,config,paths,run,state}
+	mkdir -p "$LAB_STATE"/{pids,lines,log,config,run,state}
 	LAB_UP_FAILS=yes
 	backlog_dropped >"$LAB_STATE/backlog"
 	network_up
 	if [[ -n $LAB_BARE ]]; then
 		settings_write
-		[[ $LAB_WAN != emulator ]] || wan_start
+		[[ $LAB_WAN != emulator ]] || wans_start
 	else
 		services_up
 	fi
@@ -166,7 +170,7 @@ lab_take_down() {
 	local file
 
 	[[ -d $LAB_STATE ]] || return 0
-	for file in gw-a gw-b control wan; do
+	for file in gw-a gw-b gw-c control wan wan-ac wan-bc; do
 		process_stop "$file"
 	done
 	if [[ -d $LAB_STATE/pids ]]; then

@@ -1,20 +1,23 @@
 # Namespaces, cables, addresses and routes. Sourced by configs/lab/lab.
 #
 #   cw-host-a eth0 -- lan0 cw-gw-a wan0 -- wan-a cw-wan wan-b -- wan0 cw-gw-b lan0 -- eth0 cw-host-b
-#   cw-mgmt br0 10.254.0.1 -- mgmt0 in both gateways
+#   cw-mgmt br0 10.254.0.1 -- mgmt0 in all gateways
+#
+# With three sites each two have a line: wan1 of gw-a leads to site c, wan0 of gw-c to site a, wan1 of gw-b and
+# gw-c to each other. Line N has the addresses 10.200.N.SITE and fd00:20N::SITE.
 
 site_number() {
-	[[ $1 == a ]] && printf 1 || printf 2
-}
-
-other_site() {
-	[[ $1 == a ]] && printf b || printf a
+	case $1 in
+	a) printf 1 ;;
+	b) printf 2 ;;
+	*) printf 3 ;;
+	esac
 }
 
 namespaces_add() {
 	local name
 
-	for name in "${LAB_NAMESPACES[@]}"; do
+	for name in $(namespaces); do
 		ip netns add "$name" || die "namespace $name exists: another lab, or one that was not cleared (lab down)"
 		printf '%s\n' "$name" >>"$LAB_STATE/namespaces"
 		ip -n "$name" link set lo up
@@ -22,8 +25,8 @@ namespaces_add() {
 		inside "$name" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 			net.ipv6.conf.default.accept_ra=0 net.ipv6.conf.default.accept_dad=0
 	done
-	for name in cw-gw-a cw-gw-b; do
-		inside "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+	for name in $(gateways); do
+		inside "cw-$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 			net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
 	done
 }
@@ -81,7 +84,7 @@ management_add() {
 	ip -n cw-mgmt link add br0 type bridge forward_delay 0
 	ip -n cw-mgmt addr add 10.254.0.1/24 dev br0
 	ip -n cw-mgmt link set br0 up
-	for site in a b; do
+	for site in $(sites); do
 		ip link add mgmt0 netns "cw-gw-$site" type veth peer name "gw-$site" netns cw-mgmt
 		ip -n cw-mgmt link set "gw-$site" master br0 up
 		ip -n "cw-gw-$site" addr add "10.254.0.1$(site_number "$site")/24" dev mgmt0
@@ -89,10 +92,22 @@ management_add() {
 	done
 }
 
-# cables_add SITE LAN-MTU WAN-MTU: veth cables of one site (modes xdp and packet).
+# The veth cables of all sites (modes xdp and packet).
 cables_add() {
-	cable "$2" "cw-host-$1" eth0 "cw-gw-$1" lan0
-	[[ $LAB_WAN == cable ]] || cable "$3" "cw-gw-$1" wan0 cw-wan "wan-$1"
+	local site line near far
+
+	for site in $(sites); do
+		cable "$LAB_LAN_MTU" "cw-host-$site" eth0 "cw-gw-$site" lan0
+	done
+	while read -r line near far _; do
+		if [[ $LAB_WAN == cable ]]; then
+			cable "$LAB_WAN_MTU" "cw-gw-$near" "$(line_port "$line" "$near")" "cw-gw-$far" "$(line_port "$line" "$far")"
+			continue
+		fi
+		for site in "$near" "$far"; do
+			cable "$LAB_WAN_MTU" "cw-gw-$site" "$(line_port "$line" "$site")" cw-wan "$(line_end "$line" "$site")"
+		done
+	done < <(lines)
 }
 
 host_configure() {
@@ -107,16 +122,26 @@ host_configure() {
 
 # Before a path exists, the kernels route between the sites over the WAN: best effort.
 gateway_configure() {
-	local site=$1 n far
+	local site=$1 n line a z number
 
 	n=$(site_number "$site")
-	far=$(site_number "$(other_site "$site")")
 	ip -n "cw-gw-$site" addr add "10.10$n.0.1/16" dev lan0
 	ip -n "cw-gw-$site" addr add "fd0$n::1/64" dev lan0 nodad
-	ip -n "cw-gw-$site" addr add "10.200.0.$n/24" dev wan0
-	ip -n "cw-gw-$site" addr add "fd00:200::$n/64" dev wan0 nodad
-	ip -n "cw-gw-$site" route add "10.10$far.0.0/16" via "10.200.0.$far"
-	ip -n "cw-gw-$site" -6 route add "fd0$far::/64" via "fd00:200::$far"
+	while read -r line a z number; do
+		[[ $site != "$a" ]] || line_configure "$line" "$number" "$site" "$z"
+		[[ $site != "$z" ]] || line_configure "$line" "$number" "$site" "$a"
+	done < <(lines)
+}
+
+# line_configure LINE NUMBER SITE FAR-SITE: one end of it.
+line_configure() {
+	local port n far
+
+	port=$(line_port "$1" "$3") n=$(site_number "$3") far=$(site_number "$4")
+	ip -n "cw-gw-$3" addr add "10.200.$2.$n/24" dev "$port"
+	ip -n "cw-gw-$3" addr add "fd00:20$2::$n/64" dev "$port" nodad
+	ip -n "cw-gw-$3" route add "10.10$far.0.0/16" via "10.200.$2.$far"
+	ip -n "cw-gw-$3" -6 route add "fd0$far::/64" via "fd00:20$2::$far"
 }
 
 # ---- ethdev: the gateway makes TAP devices in its own namespace; the lab plugs their ends in ----

@@ -41,14 +41,11 @@ path_create() {
 	}
 	state=$(jq -r .status.state <<<"$answer")
 	[[ $state == active ]] || die "path $1 is $state: $(jq -r .status.reason <<<"$answer")"
-	# A control that is started again gets it again.
-	jq '{kind, name, spec}' <<<"$answer" >"$LAB_STATE/paths/$1.json"
 }
 
 lab_unpath() {
 	(($# == 1)) || usage_error "unpath takes one name"
 	need_up
-	rm -f "$LAB_STATE/paths/$1.json"
 	ctl path rm "$1" --wait >/dev/null || die "path $1 was not released"
 	say "lab: path $1 is gone"
 }
@@ -58,10 +55,9 @@ lab_exec() {
 
 	[[ $# -ge 3 && $2 == -- ]] || usage_error "exec PLACE -- COMMAND..."
 	[[ $place == cw-* ]] || place=cw-$place
-	[[ " ${LAB_NAMESPACES[*]} " == *" $place "* ]] ||
-		usage_error "no place $1: host-a, gw-a, wan, gw-b, host-b, mgmt"
 	need_root
 	need_up
+	is_among "$place" $(namespaces) || usage_error "no place $1: $(namespaces | sed 's/^cw-//' | tr '\n' ' ')"
 	shift 2
 	exec nsenter --net="/run/netns/$place" -- "$@"
 }

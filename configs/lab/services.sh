@@ -6,7 +6,7 @@ pages_free() {
 
 # Sets huge_pages to require or none. The old number is kept for `down`.
 pages_reserve() {
-	local before needed=$LAB_MEMORY # of 2 MiB, for two gateways
+	local before needed=$((LAB_MEMORY / 2 * LAB_SITES)) # of 2 MiB
 
 	before=$(</proc/sys/vm/nr_hugepages)
 	printf '%s\n' "$before" >"$LAB_STATE/nr_hugepages"
@@ -41,12 +41,13 @@ bpffs_unmount() {
 	rm -f "$LAB_STATE/bpffs"
 }
 
+# port_device PORT SITE
 port_device() {
-	local role=$1 site=$2
+	local site=$2
 
 	if [[ $LAB_PORT != ethdev ]]; then
-		printf '    interface: %s0\n' "$role"
-	elif [[ $role == lan ]]; then
+		printf '    interface: %s\n' "$1"
+	elif [[ $1 == lan0 ]]; then
 		printf '    device: "net_tap0,iface=cwtl%s"\n    mtu: %s\n' "$site" "$LAB_LAN_MTU"
 	else
 		printf '    device: "net_tap1,iface=cwtw%s"\n    mtu: %s\n' "$site" "$LAB_WAN_MTU"
@@ -54,14 +55,17 @@ port_device() {
 }
 
 gateway_config() {
-	local site=$1 role
+	local site=$1 port
 
 	cat <<-END
 	name: gw-$site
 	run_dir: $LAB_STATE/run
 	state_dir: $LAB_STATE/state
 	control:
-	  url: http://$LAB_CONTROL
+	  url: https://$LAB_CONTROL
+	  ca: $LAB_STATE/pki/ca.crt
+	  cert: $LAB_STATE/pki/gateway-gw-$site.crt
+	  key: $LAB_STATE/pki/gateway-gw-$site.key
 	workers: 1
 	idle: adaptive
 	memory:
@@ -70,10 +74,17 @@ gateway_config() {
 	udp_port: 47700
 	ports:
 	END
-	for role in lan wan; do
-		printf '  - name: %s0\n    role: %s\n    mode: %s\n' "$role" "$role" "$LAB_PORT"
-		port_device "$role" "$site"
+	for port in lan0 $(wan_ports "$site"); do
+		printf '  - name: %s\n    role: %s\n    mode: %s\n' "$port" "${port%?}" "$LAB_PORT"
+		port_device "$port" "$site"
 	done
+}
+
+# wan_ports SITE
+wan_ports() {
+	lines | while read -r line a z _; do
+		[[ $1 != "$a" && $1 != "$z" ]] || line_port "$line" "$1"
+	done | sort
 }
 
 # The link's round trip as a member of its spec, where the emulator was told a delay: milliseconds one way.
@@ -85,27 +96,62 @@ link_rtt() {
 	awk -v delay="$LAB_DELAY" 'BEGIN { us = int(2000 * delay + 0.5); if (us) printf "{\"rtt\": \"%dus\"}", us; else printf "{}" }'
 }
 
+# An authority of the lab's own, and a certificate for control, each gateway and whoever uses the lab.
+pki_make() {
+	local site
+
+	pki init
+	pki issue control lab --host "${LAB_CONTROL%:*}"
+	pki issue admin lab
+	for site in $(sites); do
+		pki issue gateway "gw-$site" --site "$site"
+	done
+}
+
+pki() {
+	"$(program causewayctl)" pki "$@" --dir "$LAB_STATE/pki" >/dev/null
+}
+
 configs_write() {
 	local site
 
-	printf 'listen: [ "%s" ]\nlog: info\n' "$LAB_CONTROL" >"$LAB_STATE/config/control.yaml"
-	for site in a b; do
+	pki_make
+	printf 'listen: [ "%s", "unix:%s/control" ]\nlog: info\ntls:\n  ca: %s\n  cert: %s\n  key: %s\n' "$LAB_CONTROL" "$LAB_STATE" \
+		"$LAB_STATE"/pki/{ca.crt,control-lab.crt,control-lab.key} >"$LAB_STATE/config/control.yaml"
+	printf 'store:\n  path: %s\n' "$LAB_STATE/state/control.db" >>"$LAB_STATE/config/control.yaml"
+	for site in $(sites); do
 		gateway_config "$site" >"$LAB_STATE/config/gw-$site.yaml"
 	done
-	jq -n --arg rate "${LAB_RATE:-10G}" --arg family "$LAB_FAMILY" --argjson rtt "$(link_rtt)" '[
-		{kind: "site", name: "a", spec: {prefixes: ["10.101.0.0/16", "fd01::/64"]}},
-		{kind: "site", name: "b", spec: {prefixes: ["10.102.0.0/16", "fd02::/64"]}},
-		{kind: "gateway", name: "gw-a", spec: {site: "a",
-			ports: [{name: "wan0", addresses: ["10.200.0.1", "fd00:200::1"]}]}},
-		{kind: "gateway", name: "gw-b", spec: {site: "b",
-			ports: [{name: "wan0", addresses: ["10.200.0.2", "fd00:200::2"]}]}},
-		{kind: "link", name: "wan", spec: ({a: "gw-a:wan0", z: "gw-b:wan0",
-			capacity_bps: $rate, family: $family} + $rtt)}]' >"$LAB_STATE/config/objects.json"
+	objects_write
+}
+
+# {"site": .., "port": .., "line": N} of each end of each line.
+line_ends() {
+	local line a z number site
+
+	lines | while read -r line a z number; do
+		for site in "$a" "$z"; do
+			printf '{"line": "%s", "number": %s, "site": "%s", "n": %s, "port": "%s"}\n' "$line" "$number" "$site" \
+				"$(site_number "$site")" "$(line_port "$line" "$site")"
+		done
+	done
+}
+
+objects_write() {
+	line_ends | jq -s --arg rate "${LAB_RATE:-10G}" --arg family "$LAB_FAMILY" --argjson rtt "$(link_rtt)" '
+		(group_by(.site)[] | .[0] as $s |
+			{kind: "site", name: $s.site, spec: {prefixes: ["10.10\($s.n).0.0/16", "fd0\($s.n)::/64"]}}),
+		(group_by(.site)[] | {kind: "gateway", name: "gw-\(.[0].site)", spec: {site: .[0].site, ports: map(
+			{name: .port, addresses: ["10.200.\(.number).\(.n)", "fd00:20\(.number)::\(.n)"]})}}),
+		(group_by(.number)[] | {kind: "link", name: .[0].line, spec: ({a: "gw-\(.[0].site):\(.[0].port)",
+			z: "gw-\(.[1].site):\(.[1].port)", capacity_bps: $rate, family: $family} + $rtt)})
+		' | jq -s . >"$LAB_STATE/config/objects.json"
 }
 
 # ctl ARGUMENTS...: causewayctl, where control is reached.
 ctl() {
-	inside cw-mgmt "$(program causewayctl)" --url "http://$LAB_CONTROL" "$@"
+	inside cw-mgmt "$(program causewayctl)" --url "https://$LAB_CONTROL" --ca "$LAB_STATE/pki/ca.crt" \
+		--cert "$LAB_STATE/pki/admin-lab.crt" --key "$LAB_STATE/pki/admin-lab.key" "$@"
 }
 
 control_answers() {
@@ -123,19 +169,14 @@ gateways_connected() { # NAME...
 		jq -e '[.items[] | select(.status.connected).name] as $there | $ARGS.positional - $there == []' --args "$@" >/dev/null
 }
 
-# Everything that the lab knows in one call: a control that lost its memory must not tear paths down.
+# Once: control keeps them.
 objects_apply() {
-	local file=$LAB_STATE/config/all.json
-
-	jq -s '.[0] + .[1:]' "$LAB_STATE/config/objects.json" \
-		$(find "$LAB_STATE/paths" -name '*.json' | sort) >"$file"
-	ctl apply -f "$file" >>"$LAB_STATE/log/apply" 2>&1 || process_failed apply
+	ctl apply -f "$LAB_STATE/config/objects.json" >>"$LAB_STATE/log/apply" 2>&1 || process_failed apply
 }
 
 control_start() {
 	process_start control cw-mgmt "$(program causeway-control)" --config "$LAB_STATE/config/control.yaml"
 	wait_for 10 "control answered" control_answers || process_failed control
-	objects_apply
 }
 
 gateway_start() {
@@ -146,41 +187,66 @@ gateway_start() {
 	[[ $LAB_PORT != ethdev ]] || taps_plug "$site" "$LAB_LAN_MTU" "$LAB_WAN_MTU" || process_failed "$1"
 }
 
-wan_start() {
-	local options=()
+wans_start() {
+	local line
+
+	for line in $(lines | cut -d' ' -f1); do
+		wan_start "$line"
+	done
+}
+
+# line_socket LINE: where its emulator takes commands.
+line_socket() {
+	printf '%s/%s.sock\n' "$LAB_STATE" "$1"
+}
+
+wan_start() { # LINE
+	local options=() a z
 
 	[[ -z $LAB_DELAY ]] || options+=(--delay "$LAB_DELAY")
 	[[ -z $LAB_LOSS ]] || options+=(--loss "$LAB_LOSS")
 	[[ -z $LAB_RATE ]] || options+=(--rate "$LAB_RATE")
-	process_start wan cw-wan "$(program causeway-wan)" "${options[@]}" --control "$LAB_STATE/wan.sock" wan-a wan-b
-	wait_for 5 "the emulator answered" wan_answers || process_failed wan
+	read -r _ a z _ < <(lines | grep "^$1 ")
+	process_start "$1" cw-wan "$(program causeway-wan)" "${options[@]}" --control "$(line_socket "$1")" \
+		"$(line_end "$1" "$a")" "$(line_end "$1" "$z")"
+	wait_for 5 "the emulator answered" wan_answers "$1" || process_failed "$1"
 }
 
 wan_answers() {
-	! process_is_gone wan || process_failed wan
-	wan_send stats >/dev/null 2>&1
+	! process_is_gone "$1" || process_failed "$1"
+	wan_send "$1" stats >/dev/null 2>&1
 }
 
+# wan_send LINE COMMAND...
 wan_send() {
-	"$(program causeway-wan)" --send "$LAB_STATE/wan.sock" "$@"
+	"$(program causeway-wan)" --send "$(line_socket "$1")" "${@:2}"
+}
+
+services() {
+	printf 'control\n'
+	gateways
+	lines | cut -d' ' -f1
+}
+
+service_exists() {
+	is_among "$1" $(services)
 }
 
 service_start() {
 	process_is_gone "$1" || die "$1 runs already"
 	case $1 in
 	control) control_start ;;
-	gw-a | gw-b)
+	gw-*)
 		gateway_start "$1"
 		# The TAP that the emulator listened on went away with the gateway.
 		[[ $LAB_PORT != ethdev || $LAB_WAN != emulator ]] || {
 			process_stop wan
-			wan_start
+			wan_start wan
 		}
 		# Without control it goes on with what it knew.
 		process_is_gone control || wait_for 20 "$1 was connected to control" gateways_connected "$1" ||
 			process_failed "$1"
 		;;
-	wan) wan_start ;;
-	*) usage_error "no service $1: control, gw-a, gw-b, wan" ;;
+	*) wan_start "$1" ;;
 	esac
 }

@@ -25,17 +25,26 @@ backlog_dropped() {
 machine_lost() {
 	local name
 
-	for name in "${LAB_NAMESPACES[@]}"; do
+	for name in $(namespaces); do
 		printf '{"name": "%s", "links": %s}\n' "$name" "$(ip -n "$name" -j -s link 2>/dev/null || echo '[]')"
 	done | jq -c -s --argjson backlog $(($(backlog_dropped) - $(cat "$LAB_STATE/backlog"))) \
 		'{backlog: $backlog, interfaces: ([.[] | .name as $name | .links[] | select(.ifname != "lo") |
 			select(.stats64.tx.dropped > 0) | {("\($name)/\(.ifname)"): .stats64.tx.dropped}] | add // {})}'
 }
 
-# lost_json LINE-STATISTICS: {"line": N, "backlog": N, "interfaces": {..}}
+# {LINE: statistics, or null when its emulator does not answer}
+lines_stats() {
+	local line
+
+	for line in $(lines | cut -d' ' -f1); do
+		printf '{"%s": %s}\n' "$line" "$(wan_send "$line" stats 2>/dev/null || echo null)"
+	done | jq -c -s add
+}
+
+# lost_json LINES-STATISTICS: {"line": N, "backlog": N, "interfaces": {..}}
 lost_json() {
-	machine_lost | jq -c --argjson line "${1:-null}" \
-		'. + {line: (if $line then $line.a_to_b.lab_lost + $line.b_to_a.lab_lost else 0 end)}'
+	machine_lost | jq -c --argjson line "$1" \
+		'. + {line: ([$line[] | select(.) | .a_to_b.lab_lost + .b_to_a.lab_lost] | add // 0)}'
 }
 
 # One number, quickly.
@@ -43,24 +52,27 @@ lab_lost() {
 	(($# == 0)) || usage_error "lost takes no arguments"
 	need_root
 	need_up
-	lost_json "$(wan_send stats 2>/dev/null || echo null)" | jq '.line + .backlog + (.interfaces | add // 0)'
+	lost_json "$(lines_stats)" | jq '.line + .backlog + (.interfaces | add // 0)'
 }
 
 status_json() {
-	local name pids='{}' pid paths=null line
+	local name pids='{}' pid paths=null line gateways='{}'
 
-	for name in control gw-a gw-b wan; do
+	for name in control $(gateways) $(lines | cut -d' ' -f1); do
 		pid=$(process_pid "$name") || pid=null
 		pids=$(jq -c --arg name "$name" --argjson pid "$pid" '.[$name] = $pid' <<<"$pids")
 	done
-	line=$(wan_send stats 2>/dev/null) || line=null
+	for name in $(gateways); do
+		gateways=$(jq -c --arg name "$name" --argjson counters "$(gateway_counters "$name")" '.[$name] = $counters' <<<"$gateways")
+	done
+	line=$(lines_stats)
 	paths=$(ctl -o json get paths 2>/dev/null | jq -c .items 2>/dev/null) || paths=null
 	jq -n --arg port "$LAB_PORT" --arg family "$LAB_FAMILY" --arg wan "$LAB_WAN" --arg pages "$LAB_PAGES" \
 		--argjson lan_mtu "$LAB_LAN_MTU" --argjson wan_mtu "$LAB_WAN_MTU" --argjson pids "$pids" \
-		--argjson paths "${paths:-null}" --argjson a "$(gateway_counters gw-a)" \
-		--argjson b "$(gateway_counters gw-b)" --argjson lost "$(lost_json "$line")" --argjson line "$line" \
+		--argjson paths "${paths:-null}" --argjson gateways "$gateways" --argjson lost "$(lost_json "$line")" \
+		--argjson lines "$line" \
 		'{up: true, port: $port, family: $family, wan: $wan, huge_pages: $pages, lan_mtu: $lan_mtu,
-		wan_mtu: $wan_mtu, pids: $pids, paths: $paths, gateways: {"gw-a": $a, "gw-b": $b}, line: $line,
+		wan_mtu: $wan_mtu, pids: $pids, paths: $paths, gateways: $gateways, line: $lines.wan, lines: $lines,
 		lab_lost: $lost}'
 }
 
@@ -69,8 +81,8 @@ status_text() {
 		(.pids | to_entries[] | "  \(.key)\t\(if .value then "pid \(.value)" else "does not run" end)"),
 		(if .paths == null then "control does not answer" elif .paths == [] then "no path" else
 			(.paths[] | "path \(.name): \(.status.state)") end),
-		(if .line then (.line | (.a_to_b, .b_to_a) | "line \(.from) -> \(.to): \(.rx_frames) frames in, " +
-			"\(.tx_frames) out, dropped \(.dropped | add)") else empty end),
+		(.lines[] | select(.) | (.a_to_b, .b_to_a) | "line \(.from) -> \(.to): \(.rx_frames) frames in, " +
+			"\(.tx_frames) out, dropped \(.dropped | add)"),
 		"lost by this machine, not by a gateway: line \(.lab_lost.line), backlog \(.lab_lost.backlog), " +
 			"interfaces \(.lab_lost.interfaces | add // 0)"'
 }

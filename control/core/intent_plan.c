@@ -80,6 +80,16 @@ static void fill_selectors(const struct path_context *context, enum model_end en
 	memcpy(out->match, path->match, path->match_count * sizeof(path->match[0]));
 }
 
+/* What the gateway at this end delivers looks as its site wants it. */
+static void fill_deliver(const struct site_class *qos, struct intent_deliver *out)
+{
+	if (!qos->is_mapped)
+		return;
+	out->has_dscp = out->has_priority = true;
+	out->dscp = qos->dscp;
+	out->priority = qos->pfc_priority;
+}
+
 int intent_plan_path(const struct path_context *context, enum model_end end, enum path_stage stage,
 		     struct intent_path *out)
 {
@@ -100,6 +110,7 @@ int intent_plan_path(const struct path_context *context, enum model_end end, enu
 	out->max_bps = path->max_bps[end];
 	out->peer_max_bps = path->max_bps[!end];
 	fill_peer(&context->traits[!end], out);
+	fill_deliver(&context->sites[end]->qos[path->class], &out->deliver);
 	fill_selectors(context, end, out);
 	return fill_addresses(context, end, out);
 }
@@ -125,6 +136,7 @@ int intent_plan_digest(const struct path_context *context, uint64_t *digest)
 		intent.when_down = 0;
 		intent.link_rtt_ns = 0;
 		intent.link_bps = 0;
+		memset(&intent.deliver, 0, sizeof(intent.deliver));
 		/* The struct was zeroed before it was filled: padding cannot differ. */
 		hash = fnv1a_64(hash, &intent, sizeof(intent));
 	}

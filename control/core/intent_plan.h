@@ -47,6 +47,6 @@ int intent_plan_path(const struct path_context *context, enum model_end end, enu
 		     struct intent_path *out);
 /*
  * A digest of everything that needs a new proof when it changes: selectors, class, link and
- * addresses, not rates, when_down nor what gateways report. Same errors.
+ * addresses, not rates, when_down, the sites' QoS maps nor what gateways report. Same errors.
  */
 int intent_plan_digest(const struct path_context *context, uint64_t *digest);

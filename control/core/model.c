@@ -4,19 +4,16 @@
 #include <string.h>
 
 static const char *const kind_names[KIND_COUNT][2] = {
-	[KIND_SITE] = {"site", "sites"},
-	[KIND_GATEWAY] = {"gateway", "gateways"},
-	[KIND_LINK] = {"link", "links"},
-	[KIND_PATH] = {"path", "paths"},
+	[KIND_SITE] = {"site", "sites"},       [KIND_GATEWAY] = {"gateway", "gateways"},
+	[KIND_LINK] = {"link", "links"},       [KIND_PATH] = {"path", "paths"},
+	[KIND_TENANT] = {"tenant", "tenants"}, [KIND_CLUSTER] = {"cluster", "clusters"},
 };
 
-static const struct class_info classes[] = {
+static const struct class_info classes[MODEL_CLASS_COUNT] = {
 	{.name = "lossless", .id = 0, .dscp = 34},
 	{.name = "bulk", .id = 1, .dscp = 10},
 	{.name = "control", .id = 2, .dscp = 46},
 };
-
-#define CLASS_COUNT (sizeof(classes) / sizeof(classes[0]))
 
 static bool is_alphanumeric(char c)
 {
@@ -80,12 +77,12 @@ enum model_kind model_kind_find_plural(const char *plural)
 
 const struct class_info *model_class_at(uint32_t index)
 {
-	return index < CLASS_COUNT ? &classes[index] : NULL;
+	return index < MODEL_CLASS_COUNT ? &classes[index] : NULL;
 }
 
 const struct class_info *model_class_find(const char *name)
 {
-	for (uint32_t i = 0; i < CLASS_COUNT; i++) {
+	for (uint32_t i = 0; i < MODEL_CLASS_COUNT; i++) {
 		if (!strcmp(classes[i].name, name))
 			return &classes[i];
 	}
@@ -107,6 +104,26 @@ uint8_t model_when_down_find(const char *name)
 	uint8_t i = 0;
 
 	while (i < WHEN_DOWN_COUNT && strcmp(when_down_names[i], name) != 0)
+		i++;
+	return i;
+}
+
+static const char *const admin_names[ADMIN_COUNT] = {
+	[ADMIN_UP] = "up",
+	[ADMIN_DRAIN] = "drain",
+	[ADMIN_DOWN] = "down",
+};
+
+const char *model_admin_name(uint8_t admin)
+{
+	return admin_names[admin];
+}
+
+uint8_t model_admin_find(const char *name)
+{
+	uint8_t i = 0;
+
+	while (i < ADMIN_COUNT && strcmp(admin_names[i], name) != 0)
 		i++;
 	return i;
 }

@@ -8,18 +8,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/core/cluster.h"
 #include "dataplane/core/intent.h"
 
 #define MODEL_NAME_BYTES    INTENT_NAME_BYTES
 #define MODEL_LABELS_MAX    16
 #define MODEL_PORTS_MAX	    8
 #define MODEL_ADDRESSES_MAX 4
+#define MODEL_CLASS_COUNT   3 /* lossless, bulk, control: ids 0..2 */
 
 enum model_kind {
 	KIND_SITE,
 	KIND_GATEWAY,
 	KIND_LINK,
 	KIND_PATH,
+	KIND_TENANT,
+	KIND_CLUSTER,
 	KIND_COUNT,
 };
 
@@ -29,9 +33,39 @@ enum model_end {
 	END_Z = 1
 };
 
+/* What the packets of a class look like in a site's LAN. */
+struct site_class {
+	bool is_mapped;	      /* false: the site has no wish, delivered packets stay as they are */
+	uint8_t dscp;	      /* of the inner packets, 0..63 */
+	uint8_t pfc_priority; /* 0..7 */
+};
+
+#define MODEL_ACCELERATORS_MAX 4
+#define MODEL_WORD_BYTES       32
+
+/* A kind of accelerator that a site has: who builds it, how it talks inside and to other sites. */
+struct site_accelerator {
+	char vendor[MODEL_WORD_BYTES];
+	char model[MODEL_WORD_BYTES];
+	char fabric[MODEL_WORD_BYTES]; /* inside the site; empty: not told */
+	uint32_t count;
+	uint8_t transport; /* enum intent_protocol: ANY (not told), ROCE or TCP */
+};
+
 struct site {
 	uint8_t prefix_count;
+	uint8_t accelerator_count;
 	struct ip_prefix prefixes[INTENT_PREFIXES_MAX];
+	struct site_class qos[MODEL_CLASS_COUNT]; /* by class id */
+	struct site_accelerator accelerators[MODEL_ACCELERATORS_MAX];
+};
+
+/* What the paths of a tenant may take together; 0: no limit. */
+struct tenant {
+	uint64_t rate_bps;     /* guaranteed, of each path the larger direction, at any instant */
+	uint64_t paths;	       /* that there are, but expired ones */
+	uint64_t horizon_ns;   /* no window reaches further ahead; without an end a lease is due */
+	uint64_t buffer_bytes; /* in all gateways, at any instant */
 };
 
 struct gateway_port {
@@ -42,6 +76,7 @@ struct gateway_port {
 
 struct gateway {
 	char site[MODEL_NAME_BYTES];
+	uint64_t buffer_bytes; /* that paths may reserve; 0: not counted */
 	uint8_t port_count;
 	struct gateway_port ports[MODEL_PORTS_MAX];
 };
@@ -57,13 +92,30 @@ struct link_end {
 	char port[MODEL_NAME_BYTES];
 };
 
+/* By the operator. */
+enum link_admin {
+	ADMIN_UP,
+	ADMIN_DRAIN, /* keeps the paths that it has, takes no new one */
+	ADMIN_DOWN,  /* takes no new one; those that it has should move: see links in the API */
+	ADMIN_COUNT
+};
+
+#define MODEL_SRLGS_MAX		8
+#define LINK_RESERVABLE_DEFAULT 90
+#define LINK_COST_DEFAULT	10
+
 struct link {
 	struct link_end ends[2];
-	uint64_t capacity_bps; /* in each direction */
-	uint64_t rtt_ns;       /* as the operator knows it */
-	uint8_t family;	       /* enum link_family */
-	bool is_down;	       /* by the operator: takes no new path */
-	uint8_t id;	       /* control's number for it, 1..255; 0: none yet */
+	uint64_t capacity_bps;	     /* in each direction */
+	uint64_t rtt_ns;	     /* as the operator knows it */
+	uint32_t reservable_percent; /* of the capacity, that paths may be guaranteed together */
+	uint32_t cost;		     /* less is taken first */
+	uint8_t family;		     /* enum link_family */
+	uint8_t admin;		     /* enum link_admin */
+	uint8_t id;		     /* control's number for it, 1..255; 0: none yet */
+	uint8_t srlg_count;
+	/* What fails together: fibres, ducts, providers. Sorted. */
+	char srlgs[MODEL_SRLGS_MAX][MODEL_NAME_BYTES];
 };
 
 struct path_end {
@@ -71,6 +123,30 @@ struct path_end {
 	uint8_t prefix_count; /* 0: all of the site's */
 	struct ip_prefix prefixes[INTENT_PREFIXES_MAX];
 };
+
+/* What a path is worth: its reservation, not what gateways make of it (path_state.h). */
+enum path_life {
+	LIFE_COMMITTED,
+	LIFE_HELD,    /* admitted, waits for commit until hold_until_ns */
+	LIFE_EXPIRED, /* holds nothing any more */
+	LIFE_COUNT
+};
+
+enum path_expiry {
+	EXPIRY_NONE,
+	EXPIRY_HOLD,  /* was not committed in time */
+	EXPIRY_LEASE, /* was not renewed in time */
+	EXPIRY_END,   /* its window is over */
+	EXPIRY_COUNT
+};
+
+/* Times: ns since the epoch, 0 for none. */
+#define PATH_HOLD_DEFAULT_NS 60000000000ull
+#define PATH_HOLD_MIN_NS     5000000000ull
+#define PATH_HOLD_MAX_NS     900000000000ull
+#define PATH_LEASE_MIN_NS    5000000000ull
+#define PATH_LEASE_MAX_NS    86400000000000ull
+#define PATH_EXPIRED_KEEP_NS 3600000000000ull /* for whoever asks what became of it */
 
 /* What control chose for a path. Zero before admission. */
 struct path_assignment {
@@ -81,6 +157,12 @@ struct path_assignment {
 	char link[MODEL_NAME_BYTES];
 	bool is_reversed; /* the path's end A sits at the link's end Z */
 	bool is_deleting;
+	char cluster[MODEL_NAME_BYTES]; /* that made it and keeps it; empty: a client did */
+	uint8_t life;			/* enum path_life */
+	uint8_t expiry;			/* enum path_expiry: what made it LIFE_EXPIRED */
+	uint64_t hold_until_ns;		/* of LIFE_HELD */
+	uint64_t lease_until_ns;	/* of LIFE_COMMITTED with a lease */
+	uint64_t expired_ns;		/* when it became LIFE_EXPIRED */
 };
 
 struct path {
@@ -90,8 +172,31 @@ struct path {
 	uint64_t rate_bps[2]; /* guaranteed, leaving end A and end Z */
 	uint64_t max_bps[2];
 	uint8_t class;
-	uint8_t when_down; /* enum intent_when_down */
+	uint8_t when_down;		     /* enum intent_when_down */
+	bool is_manual;			     /* held until it is committed */
+	uint64_t rtt_max_ns;		     /* of the route; 0: any */
+	uint64_t start_ns, end_ns;	     /* window; 0: from now on, for ever */
+	uint64_t lease_ns;		     /* 0: none */
+	uint64_t hold_ns;		     /* is_manual: how long it waits for commit */
+	char tenant[MODEL_NAME_BYTES];	     /* empty: nobody's, no quota */
+	char diverse_from[MODEL_NAME_BYTES]; /* a path whose links' SRLGs this one's avoid */
 	struct path_assignment assigned;
+};
+
+/* A site of a virtual cluster, and what of it takes part. */
+struct cluster_member {
+	char site[MODEL_NAME_BYTES];
+	char interface[MODEL_NAME_BYTES]; /* of its hosts, for the job's settings; empty: not told
+					   */
+	uint32_t nodes;
+	uint32_t accelerators; /* in each node */
+};
+
+struct virtual_cluster {
+	uint8_t member_count;
+	struct cluster_member members[CLUSTER_MEMBERS_MAX];
+	struct cluster_demand demand;
+	struct path path; /* what all of its paths have in common: no ends, no rates */
 };
 
 struct label {
@@ -110,6 +215,8 @@ struct object {
 		struct gateway gateway;
 		struct link link;
 		struct path path;
+		struct tenant tenant;
+		struct virtual_cluster cluster;
 	};
 };
 
@@ -137,6 +244,10 @@ const struct class_info *model_class_find(const char *name);
 /* "block", "best_effort"; WHEN_DOWN_COUNT for an unknown name. */
 const char *model_when_down_name(uint8_t when_down);
 uint8_t model_when_down_find(const char *name);
+
+/* "up", "drain", "down"; ADMIN_COUNT for an unknown name. */
+const char *model_admin_name(uint8_t admin);
+uint8_t model_admin_find(const char *name);
 
 const struct gateway_port *gateway_port_find(const struct gateway *gateway, const char *name);
 /* The port's first address of the family (FAMILY_ANY: IPv4 first), or NULL. */

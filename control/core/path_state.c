@@ -5,7 +5,9 @@
 #define BIT(n) (1u << (n))
 
 static const char *const state_names[PATH_STATE_COUNT] = {
-	[PATH_PENDING] = "pending",   [PATH_ACTIVATING] = "activating",
+	[PATH_PENDING] = "pending",   [PATH_HELD] = "held",
+	[PATH_RESERVED] = "reserved", [PATH_SCHEDULED] = "scheduled",
+	[PATH_EXPIRED] = "expired",   [PATH_ACTIVATING] = "activating",
 	[PATH_ACTIVE] = "active",     [PATH_DEGRADED] = "degraded",
 	[PATH_DRAINING] = "draining", [PATH_RELEASED] = "released",
 	[PATH_FAILED] = "failed",
@@ -26,22 +28,37 @@ static const struct {
 	[CAUSE_CHANGED] = {"changed, proving anew", false},
 	[CAUSE_DELETED] = {"deleted, gateways stop claiming", false},
 	[CAUSE_REMOVED] = {"no gateway holds it any more", false},
+	[CAUSE_HELD] = {"held, waits for commit", false},
+	[CAUSE_COMMITTED] = {"committed", false},
+	[CAUSE_EARLY] = {"its window has not begun", false},
+	[CAUSE_HOLD_EXPIRED] = {"was not committed in time", false},
+	[CAUSE_LEASE_EXPIRED] = {"its lease was not renewed", false},
+	[CAUSE_WINDOW_OVER] = {"its window is over", false},
 };
 
-/* Which states may follow each; the only way out of RELEASED is a new path of the same name. */
+#define BIT_ENDS (BIT(PATH_DRAINING) | BIT(PATH_RELEASED) | BIT(PATH_EXPIRED))
+#define BIT_SETUP                                                                        \
+	(BIT(PATH_PENDING) | BIT(PATH_HELD) | BIT(PATH_RESERVED) | BIT(PATH_SCHEDULED) | \
+	 BIT(PATH_ACTIVATING) | BIT(PATH_ACTIVE) | BIT(PATH_FAILED))
+
+/*
+ * Which states may follow each. While gateways set it up nothing is in order: a report may be late,
+ * a spec may change. The only way out of RELEASED and EXPIRED is a new path of the same name, which
+ * has a new machine.
+ */
 static const uint32_t state_table[PATH_STATE_COUNT] = {
-	[PATH_PENDING] = BIT(PATH_ACTIVATING) | BIT(PATH_ACTIVE) | BIT(PATH_FAILED) |
-			 BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
-	[PATH_ACTIVATING] = BIT(PATH_PENDING) | BIT(PATH_ACTIVE) | BIT(PATH_FAILED) |
-			    BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
-	[PATH_ACTIVE] =
-		BIT(PATH_DEGRADED) | BIT(PATH_ACTIVATING) | BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
-	[PATH_DEGRADED] =
-		BIT(PATH_ACTIVE) | BIT(PATH_ACTIVATING) | BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
-	[PATH_DRAINING] = BIT(PATH_RELEASED),
+	[PATH_PENDING] = BIT_SETUP | BIT_ENDS,
+	[PATH_HELD] = BIT_SETUP | BIT_ENDS,
+	[PATH_RESERVED] = BIT_SETUP | BIT_ENDS,
+	[PATH_SCHEDULED] = BIT_SETUP | BIT_ENDS,
+	[PATH_ACTIVATING] = BIT(PATH_PENDING) | BIT(PATH_ACTIVE) | BIT(PATH_FAILED) | BIT_ENDS,
+	[PATH_ACTIVE] = BIT(PATH_DEGRADED) | BIT(PATH_ACTIVATING) | BIT_ENDS,
+	[PATH_DEGRADED] = BIT(PATH_ACTIVE) | BIT(PATH_ACTIVATING) | BIT_ENDS,
+	[PATH_DRAINING] = BIT(PATH_RELEASED) | BIT(PATH_EXPIRED),
 	[PATH_RELEASED] = 0,
-	[PATH_FAILED] = BIT(PATH_PENDING) | BIT(PATH_ACTIVATING) | BIT(PATH_ACTIVE) |
-			BIT(PATH_DRAINING) | BIT(PATH_RELEASED),
+	[PATH_FAILED] = BIT(PATH_PENDING) | BIT(PATH_ACTIVATING) | BIT(PATH_ACTIVE) | BIT_ENDS,
+	/* It may be deleted before its time. */
+	[PATH_EXPIRED] = BIT(PATH_RELEASED),
 };
 
 static const uint32_t stage_table[STAGE_COUNT] = {
@@ -51,6 +68,13 @@ static const uint32_t stage_table[STAGE_COUNT] = {
 	[STAGE_DRAIN] = BIT(STAGE_REMOVE),
 	[STAGE_REMOVE] = BIT(STAGE_GONE),
 	[STAGE_GONE] = 0,
+};
+
+static const enum path_cause expiry_causes[EXPIRY_COUNT] = {
+	[EXPIRY_NONE] = CAUSE_REMOVED,
+	[EXPIRY_HOLD] = CAUSE_HOLD_EXPIRED,
+	[EXPIRY_LEASE] = CAUSE_LEASE_EXPIRED,
+	[EXPIRY_END] = CAUSE_WINDOW_OVER,
 };
 
 struct verdict {
@@ -88,13 +112,21 @@ bool path_state_may_follow(enum path_state from, enum path_state to)
 	return state_table[from] & BIT(to);
 }
 
-void path_machine_init(struct path_machine *machine, uint32_t proof_generation)
+void path_machine_init(struct path_machine *machine, const struct path_assignment *assigned)
 {
+	static const enum path_state states[LIFE_COUNT] = {
+		[LIFE_COMMITTED] = PATH_PENDING,
+		[LIFE_HELD] = PATH_HELD,
+		[LIFE_EXPIRED] = PATH_DRAINING,
+	};
+	bool is_over = assigned->life == LIFE_EXPIRED && !assigned->link[0];
+
 	*machine = (struct path_machine){
-		.stage = STAGE_WAIT,
-		.state = PATH_PENDING,
-		.cause = CAUSE_CREATED,
-		.proof_generation = proof_generation,
+		.stage = is_over ? STAGE_GONE : STAGE_WAIT,
+		.state = is_over ? PATH_EXPIRED : states[assigned->life],
+		.cause = assigned->life == LIFE_EXPIRED ? expiry_causes[assigned->expiry]
+							: CAUSE_CREATED,
+		.proof_generation = assigned->proof_generation,
 	};
 }
 
@@ -154,6 +186,8 @@ static bool nobody_claims(const struct path_facts *facts)
 	for (int end = 0; end < 2; end++) {
 		const struct path_end_facts *fact = &facts->ends[end];
 
+		if (!fact->is_fresh && facts->is_awaited)
+			return false;
 		if (fact->is_fresh &&
 		    (!fact->is_current || (fact->is_reported && fact->is_claiming)))
 			return false;
@@ -170,18 +204,43 @@ static bool nobody_holds(const struct path_facts *facts)
 	return true;
 }
 
+static bool is_ending(const struct path_facts *facts)
+{
+	return facts->is_deleting || facts->life == LIFE_EXPIRED;
+}
+
+/* Held paths and those whose window has not begun are in no intent. */
+static bool may_be_told(const struct path_facts *facts)
+{
+	return !facts->is_early && facts->life != LIFE_HELD && facts->expiry != EXPIRY_HOLD;
+}
+
+/*
+ * May its gateways be told of it; or have been, by an earlier control? Then it ends as it would
+ * have ended there: they stop claiming before they stop receiving.
+ */
+static bool is_told(const struct path_facts *facts)
+{
+	return may_be_told(facts) && facts->ends[0].has_certificate &&
+	       facts->ends[1].has_certificate;
+}
+
 static bool stage_poll(struct path_machine *machine, const struct path_facts *facts)
 {
 	switch (machine->stage) {
 	case STAGE_WAIT:
 		machine->proof_generation = facts->proof_generation;
-		if (facts->ends[0].has_certificate && facts->ends[1].has_certificate)
+		if (is_told(facts))
 			return stage_set(machine, STAGE_RECEIVE);
+		/* Some other control may have told of it: not before its gateways had time to say.
+		 */
+		if (facts->is_awaited && may_be_told(facts))
+			return false;
 		/* Nobody was told of it, so there is nothing to drain. */
-		return facts->is_deleting && stage_set(machine, STAGE_REMOVE);
+		return is_ending(facts) && stage_set(machine, STAGE_REMOVE);
 	case STAGE_RECEIVE:
 	case STAGE_CLAIM:
-		if (facts->is_deleting)
+		if (is_ending(facts))
 			return stage_set(machine, STAGE_DRAIN);
 		if (machine->proof_generation != facts->proof_generation) {
 			machine->proof_generation = facts->proof_generation;
@@ -241,10 +300,19 @@ static struct verdict state_verdict(const struct path_machine *machine,
 	bool was_active = machine->state == PATH_ACTIVE || machine->state == PATH_DEGRADED;
 	struct verdict verdict;
 
-	if (machine->stage == STAGE_GONE)
+	if (machine->stage == STAGE_GONE && facts->is_deleting)
 		return (struct verdict){PATH_RELEASED, CAUSE_REMOVED, 0};
-	if (machine->stage == STAGE_DRAIN || machine->stage == STAGE_REMOVE)
-		return (struct verdict){PATH_DRAINING, CAUSE_DELETED, 0};
+	if (machine->stage == STAGE_GONE)
+		return (struct verdict){PATH_EXPIRED, expiry_causes[facts->expiry], 0};
+	if (machine->stage == STAGE_DRAIN || machine->stage == STAGE_REMOVE ||
+	    (machine->stage == STAGE_WAIT && is_ending(facts)))
+		return (struct verdict){
+			PATH_DRAINING,
+			facts->is_deleting ? CAUSE_DELETED : expiry_causes[facts->expiry], 0};
+	if (facts->life == LIFE_HELD)
+		return (struct verdict){PATH_HELD, CAUSE_HELD, 0};
+	if (machine->stage == STAGE_WAIT && facts->is_early)
+		return (struct verdict){PATH_SCHEDULED, CAUSE_EARLY, 0};
 	verdict = ends_verdict(facts);
 	if (machine->stage == STAGE_RECEIVE && verdict.cause == CAUSE_PROVED)
 		verdict.cause = CAUSE_NOT_CLAIMING;
@@ -254,8 +322,10 @@ static struct verdict state_verdict(const struct path_machine *machine,
 		verdict.state = PATH_DEGRADED;
 	else if (was_active)
 		verdict = (struct verdict){PATH_ACTIVATING, CAUSE_CHANGED, 0};
-	else if (verdict.cause == CAUSE_NOT_CONNECTED || machine->stage == STAGE_WAIT)
+	else if (verdict.cause == CAUSE_NOT_CONNECTED)
 		verdict.state = PATH_PENDING;
+	else if (machine->stage == STAGE_WAIT)
+		verdict.state = PATH_RESERVED;
 	else
 		verdict.state = verdict.cause == CAUSE_ERROR ? PATH_FAILED : PATH_ACTIVATING;
 	return verdict;
@@ -269,4 +339,72 @@ int path_machine_poll(struct path_machine *machine, const struct path_facts *fac
 	*is_stage_new = stage_poll(machine, facts);
 	verdict = state_verdict(machine, facts);
 	return state_set(machine, &verdict, trace);
+}
+
+static const char *const verb_names[VERB_COUNT] = {
+	[VERB_COMMIT] = "commit",
+	[VERB_ABORT] = "abort",
+	[VERB_RENEW] = "renew",
+};
+
+static const enum path_verb_answer verb_table[LIFE_COUNT][VERB_COUNT] = {
+	[LIFE_COMMITTED] = {[VERB_COMMIT] = VERB_DONE, [VERB_RENEW] = VERB_TAKEN},
+	[LIFE_HELD] = {[VERB_COMMIT] = VERB_TAKEN, [VERB_ABORT] = VERB_TAKEN},
+};
+
+const char *path_verb_name(enum path_verb verb)
+{
+	return verb_names[verb];
+}
+
+enum path_verb path_verb_find(const char *name)
+{
+	for (unsigned int i = 0; i < VERB_COUNT; i++) {
+		if (!strcmp(verb_names[i], name))
+			return (enum path_verb)i;
+	}
+	return VERB_COUNT;
+}
+
+enum path_verb_answer path_verb_check(const struct path *path, enum path_verb verb)
+{
+	if (path->assigned.is_deleting || (verb == VERB_RENEW && !path->lease_ns))
+		return VERB_REFUSED;
+	return verb_table[path->assigned.life][verb];
+}
+
+enum path_expiry path_expiry_due(const struct path *path, uint64_t now_ns, uint64_t since_ns)
+{
+	const struct path_assignment *assigned = &path->assigned;
+	uint64_t grace_ns = since_ns + path->lease_ns;
+	bool is_over = path->end_ns && path->end_ns <= now_ns;
+	bool is_lost = assigned->lease_until_ns && assigned->lease_until_ns <= now_ns &&
+		       grace_ns <= now_ns;
+
+	if (assigned->is_deleting || assigned->life == LIFE_EXPIRED)
+		return EXPIRY_NONE;
+	if (assigned->life == LIFE_HELD)
+		return assigned->hold_until_ns <= now_ns ? EXPIRY_HOLD : EXPIRY_NONE;
+	if (is_lost && (!is_over || assigned->lease_until_ns < path->end_ns))
+		return EXPIRY_LEASE;
+	return is_over ? EXPIRY_END : EXPIRY_NONE;
+}
+
+uint64_t path_next_ns(const struct path *path, uint64_t now_ns)
+{
+	const struct path_assignment *assigned = &path->assigned;
+	const uint64_t times[] = {
+		assigned->life == LIFE_HELD ? assigned->hold_until_ns : assigned->lease_until_ns,
+		path->start_ns,
+		path->end_ns,
+	};
+	uint64_t next_ns = UINT64_MAX;
+
+	if (assigned->is_deleting || assigned->life == LIFE_EXPIRED)
+		return next_ns;
+	for (unsigned int i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		if (times[i] > now_ns && times[i] < next_ns)
+			next_ns = times[i];
+	}
+	return next_ns;
 }

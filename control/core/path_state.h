@@ -15,8 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/core/model.h"
+
 enum path_stage {
-	STAGE_WAIT,    /* in no intent yet: the ends cannot know each other's certificate */
+	STAGE_WAIT,    /* in no intent yet: held, too early, or a certificate is not known */
 	STAGE_RECEIVE, /* both ends receive and probe */
 	STAGE_CLAIM,   /* and claim traffic */
 	STAGE_DRAIN,   /* both ends stop claiming, still receive */
@@ -25,14 +27,22 @@ enum path_stage {
 	STAGE_COUNT
 };
 
+/*
+ * What a client sees, the first that holds: released or expired, draining, held, scheduled, then
+ * what the gateways make of it.
+ */
 enum path_state {
-	PATH_PENDING,
+	PATH_PENDING,	/* waits for a gateway that is not connected */
+	PATH_HELD,	/* admitted, waits for commit */
+	PATH_RESERVED,	/* committed; its gateways are there, but were not told of it yet */
+	PATH_SCHEDULED, /* committed; its window has not begun */
 	PATH_ACTIVATING,
 	PATH_ACTIVE,
 	PATH_DEGRADED,
 	PATH_DRAINING,
 	PATH_RELEASED,
 	PATH_FAILED,
+	PATH_EXPIRED, /* as released, by the clock; it is kept for a while for whoever asks */
 	PATH_STATE_COUNT
 };
 
@@ -49,6 +59,12 @@ enum path_cause {
 	CAUSE_CHANGED,	      /* a new spec needs a new proof */
 	CAUSE_DELETED,
 	CAUSE_REMOVED,
+	CAUSE_HELD,
+	CAUSE_COMMITTED,
+	CAUSE_EARLY,	     /* the window has not begun */
+	CAUSE_HOLD_EXPIRED,  /* not committed in time */
+	CAUSE_LEASE_EXPIRED, /* not renewed in time */
+	CAUSE_WINDOW_OVER,
 	CAUSE_COUNT
 };
 
@@ -65,6 +81,12 @@ struct path_facts {
 	struct path_end_facts ends[2];
 	uint32_t proof_generation; /* older reports prove nothing */
 	bool is_deleting;
+	bool is_early; /* its window has not begun */
+	/* An earlier control may have told its gateways of it, and they may still be on their way
+	 * back to this one: who is not heard yet is waited for. */
+	bool is_awaited;
+	uint8_t life;	/* enum path_life */
+	uint8_t expiry; /* enum path_expiry, of LIFE_EXPIRED */
 };
 
 struct path_machine {
@@ -81,7 +103,7 @@ struct path_trace {
 	uint8_t cause_end;
 };
 
-void path_machine_init(struct path_machine *machine, uint32_t proof_generation);
+void path_machine_init(struct path_machine *machine, const struct path_assignment *assigned);
 /*
  * Lets facts work on the machine. Writes at most one trace, 1 when it did, else 0; *is_stage_new
  * when the gateways must be told. Facts that move it by several stages need several calls: call
@@ -97,3 +119,30 @@ const char *path_cause_text(enum path_cause cause);
 /* Does the text want the gateway's name before it? */
 bool path_cause_has_end(enum path_cause cause);
 bool path_state_may_follow(enum path_state from, enum path_state to);
+
+/* What a client may do with a path beside changing and deleting it. */
+enum path_verb {
+	VERB_COMMIT,
+	VERB_ABORT,
+	VERB_RENEW,
+	VERB_COUNT
+};
+
+enum path_verb_answer {
+	VERB_REFUSED,
+	VERB_DONE, /* it was done already: the same request again is no error */
+	VERB_TAKEN,
+};
+
+const char *path_verb_name(enum path_verb verb);
+/* VERB_COUNT for an unknown name. */
+enum path_verb path_verb_find(const char *name);
+enum path_verb_answer path_verb_check(const struct path *path, enum path_verb verb);
+/*
+ * Which expiry is due at now_ns (ns since the epoch), EXPIRY_NONE when none is. The hold of a held
+ * path, the lease and the end of a committed one; of lease and end the earlier. since_ns: when this
+ * control came to take renewals; a lease has its whole time from then on.
+ */
+enum path_expiry path_expiry_due(const struct path *path, uint64_t now_ns, uint64_t since_ns);
+/* When the clock will next change what the path is, after now_ns; UINT64_MAX: never. */
+uint64_t path_next_ns(const struct path *path, uint64_t now_ns);

@@ -18,13 +18,14 @@ struct api {
 };
 
 struct call {
+	const struct api_request *request;
 	bool done;
 	int error, status;
 	char *body;
 	size_t len;
 };
 
-struct api *api_create(const char *url)
+struct api *api_create(const char *url, const struct tls_files *tls)
 {
 	struct api *api = calloc(1, sizeof(*api));
 
@@ -33,8 +34,8 @@ struct api *api_create(const char *url)
 	api->loop = loop_create();
 	if (api->loop)
 		api->client = h2_client_create(api->loop, url);
-	if (!api->client) {
-		int err = errno;
+	if (!api->client || (tls && h2_client_set_tls(api->client, tls))) {
+		int err = api->client ? ENOMEM : errno;
 
 		api_destroy(api);
 		errno = err;
@@ -53,6 +54,11 @@ void api_destroy(struct api *api)
 	free(api);
 }
 
+const char *api_why(const struct api *api)
+{
+	return h2_client_why(api->client);
+}
+
 uint64_t api_now_ns(const struct api *api)
 {
 	return loop_now_ns(api->loop);
@@ -63,9 +69,12 @@ static void on_data(struct h2_request *request, const uint8_t *data, size_t len,
 	struct call *call = arg;
 	char *body;
 
-	(void)request;
 	if (call->error)
 		return;
+	if (call->request->on_data && h2_request_status(request) / 100 == 2) {
+		call->request->on_data(data, len, call->request->arg);
+		return;
+	}
 	body = call->len + len > BODY_BYTES_MAX ? NULL : realloc(call->body, call->len + len);
 	if (!body) {
 		call->error = -ENOMEM;
@@ -110,66 +119,69 @@ static bool answer_is_ours(const struct api_reply *reply)
 	return json_is_object(reply->body);
 }
 
-static void call_api(struct api *api, struct h2_request_options *options, const json_t *body,
-		     struct api_reply *reply)
+static void call_finish(const struct call *call, struct api_reply *reply)
 {
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct call call = {0};
-
-	*reply = (struct api_reply){0};
-	if (body && !text) {
-		reply->error = -ENOMEM;
-		return;
-	}
-	options->body = text;
-	options->body_len = text ? strlen(text) : 0;
-	options->on_data = on_data;
-	options->on_close = on_close;
-	options->arg = &call;
-	call_run(api, options, &call);
-	free(text);
-	reply->error = call.error;
-	reply->status = call.status;
-	if (!call.error && call.len)
-		reply->body = json_loadb(call.body, call.len, 0, NULL);
-	if (!call.error && !answer_is_ours(reply)) {
+	reply->error = call->error;
+	reply->status = call->status;
+	if (!call->error && call->len)
+		reply->body = json_loadb(call->body, call->len, 0, NULL);
+	if (!call->error && !call->request->on_data && !answer_is_ours(reply)) {
 		api_reply_free(reply);
 		reply->error = -EBADMSG;
 	}
+}
+
+static uint32_t headers_fill(const struct api_request *request, struct h2_header headers[4])
+{
+	uint32_t count = 0;
+
+	if (request->body)
+		headers[count++] = (struct h2_header){"content-type", "application/json"};
+	if (request->accept)
+		headers[count++] = (struct h2_header){"accept", request->accept};
+	if (request->if_match)
+		headers[count++] = (struct h2_header){"if-match", request->if_match};
+	if (request->is_create)
+		headers[count++] = (struct h2_header){"if-none-match", "*"};
+	return count;
+}
+
+void api_send(struct api *api, const struct api_request *request, struct api_reply *reply)
+{
+	char *text = request->body ? json_dumps(request->body, JSON_COMPACT) : NULL;
+	struct call call = {.request = request};
+	struct h2_header headers[4];
+	struct h2_request_options options = {
+		.method = request->method,
+		.path = request->path,
+		.headers = headers,
+		.header_count = headers_fill(request, headers),
+		.body = text,
+		.body_len = text ? strlen(text) : 0,
+		.timeout_ns = request->timeout_ns,
+		.on_data = on_data,
+		.on_close = on_close,
+		.arg = &call,
+	};
+
+	*reply = (struct api_reply){0};
+	if (request->body && !text) {
+		reply->error = -ENOMEM;
+		return;
+	}
+	call_run(api, &options, &call);
+	call_finish(&call, reply);
+	free(text);
 	free(call.body);
 }
 
 void api_call(struct api *api, const char *method, const char *path, const json_t *body,
 	      uint64_t timeout_ns, struct api_reply *reply)
 {
-	static const struct h2_header type = {"content-type", "application/json"};
-	struct h2_request_options options = {
-		.method = method,
-		.path = path,
-		.headers = &type,
-		.header_count = body ? 1 : 0,
-		.timeout_ns = timeout_ns,
-	};
+	struct api_request request = {
+		.method = method, .path = path, .body = body, .timeout_ns = timeout_ns};
 
-	call_api(api, &options, body, reply);
-}
-
-void api_create_once(struct api *api, const char *path, const json_t *body, uint64_t timeout_ns,
-		     struct api_reply *reply)
-{
-	static const struct h2_header headers[] = {
-		{"content-type", "application/json"},
-		{"if-none-match", "*"},
-	};
-	struct h2_request_options options = {
-		.method = "PUT",
-		.path = path,
-		.headers = headers,
-		.header_count = 2,
-		.timeout_ns = timeout_ns,
-	};
-
-	call_api(api, &options, body, reply);
+	api_send(api, &request, reply);
 }
 
 void api_reply_free(struct api_reply *reply)

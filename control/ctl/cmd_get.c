@@ -6,22 +6,48 @@
 #include "control/ctl/request.h"
 #include "control/ctl/run.h"
 
+#define KINDS_TEXT "sites, gateways, links, classes, tenants, paths or clusters"
+
 static const struct kind *kind_arg(const struct ctl *ctl)
 {
 	const struct kind *kind = kind_find(ctl->args[0]);
 
 	if (!kind)
-		output_error(ctl, EXIT_USAGE, "usage",
-			     "unknown kind \"%.40s\": sites, gateways, links, classes or paths",
+		output_error(ctl, EXIT_USAGE, "usage", "unknown kind \"%.40s\": " KINDS_TEXT,
 			     ctl->args[0]);
 	return kind;
+}
+
+/* --label and --state as a query; a label's = is the only character that needs to be escaped. */
+static void filter_query(const struct ctl *ctl, char *query, size_t size)
+{
+	const char *text, *state = ctl_option(ctl, "state");
+	size_t len = 0;
+
+	query[0] = 0;
+	for (uint32_t i = 0; (text = ctl_option_at(ctl, "label", i)) && len < size; i++) {
+		size_t key = strcspn(text, "=");
+
+		len += (size_t)snprintf(query + len, size - len, "%slabel=%.*s%s%s", len ? "&" : "",
+					(int)key, text, text[key] ? "%3D" : "",
+					text[key] ? text + key + 1 : "");
+	}
+	if (state && len < size)
+		snprintf(query + len, size - len, "%sstate=%s", len ? "&" : "", state);
 }
 
 static enum exit_code get_list(struct ctl *ctl, const struct kind *kind)
 {
 	struct api_reply reply;
-	enum exit_code code = request_simple(ctl, "GET", kind->plural, NULL, &reply);
+	char query[600];
+	enum exit_code code;
 
+	filter_query(ctl, query, sizeof(query));
+	/* The classes are built in, few, and come in one piece. */
+	if (!strcmp(kind->plural, "classes"))
+		code = request_simple(ctl, "GET", kind->plural, NULL, &reply);
+	else
+		code = request_list(ctl, kind->plural, query, &reply);
 	if (code)
 		return code;
 	if (ctl->json)
@@ -96,7 +122,7 @@ static enum exit_code status_collect(struct ctl *ctl, json_t *status)
 {
 	for (const char *const *kind = status_kinds; *kind; kind++) {
 		struct api_reply reply;
-		enum exit_code code = request_simple(ctl, "GET", *kind, NULL, &reply);
+		enum exit_code code = request_list(ctl, *kind, "", &reply);
 
 		if (code)
 			return code;

@@ -4,11 +4,11 @@
 
 #include "control/core/units.h"
 #include "control/ctl/kind.h"
-#include "control/ctl/match_spec.h"
 #include "control/ctl/output.h"
 #include "control/ctl/path_print.h"
 #include "control/ctl/request.h"
 #include "control/ctl/run.h"
+#include "control/ctl/spec_options.h"
 
 /* SITE[:PREFIX,...] as {"site":..,"prefixes":[..]}. */
 static json_t *end_parse(const char *text)
@@ -62,48 +62,38 @@ static enum exit_code set_rate(const struct ctl *ctl, const char *option, const 
 	return EXIT_OK;
 }
 
-static enum exit_code set_matches(const struct ctl *ctl, json_t *spec)
-{
-	char error[MATCH_SPEC_ERROR_BYTES];
-	json_t *list = json_array();
-	const char *text;
-
-	for (uint32_t i = 0; (text = ctl_option_at(ctl, "match", i)); i++) {
-		json_t *match = match_spec_parse(text, error);
-
-		if (!match) {
-			json_decref(list);
-			return output_error(ctl, EXIT_USAGE, "usage", "--match: %s", error);
-		}
-		json_array_append_new(list, match);
-	}
-	if (json_array_size(list) > 0)
-		json_object_set(spec, "match", list);
-	json_decref(list);
-	return EXIT_OK;
-}
-
 static enum exit_code spec_fill(const struct ctl *ctl, json_t *spec)
 {
 	static const char *const required[] = {"from", "to", "rate", NULL};
+	static const char *const texts[][2] = {
+		{"class", "class"},
+		{"when-down", "when_down"},
+		{"tenant", "tenant"},
+		{"rtt-max", "rtt_max"},
+		{"start", "start"},
+		{"end", "end"},
+		{"lease", "lease"},
+		{"hold", "hold"},
+		{"diverse-from", "diverse_from"},
+	};
 	enum exit_code code;
 
 	for (const char *const *name = required; *name; name++) {
 		if (!ctl_option(ctl, *name))
-			return output_error(ctl, EXIT_USAGE, "usage", "path create needs --%s",
-					    *name);
+			return output_error(ctl, EXIT_USAGE, "usage", "%s needs --%s",
+					    ctl->command->verb ? "path create" : "offer", *name);
 	}
 	json_object_set_new(spec, "a", end_parse(ctl_option(ctl, "from")));
 	json_object_set_new(spec, "z", end_parse(ctl_option(ctl, "to")));
-	if (ctl_option(ctl, "class"))
-		json_object_set_new(spec, "class", json_string(ctl_option(ctl, "class")));
-	if (ctl_option(ctl, "when-down"))
-		json_object_set_new(spec, "when_down", json_string(ctl_option(ctl, "when-down")));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		spec_set_text(ctl, texts[i][0], texts[i][1], spec);
+	if (ctl_option(ctl, "hold"))
+		json_object_set_new(spec, "commit", json_string("manual"));
 	code = set_rate(ctl, "rate", "rate_bps", spec);
 	if (!code && ctl_option(ctl, "max"))
 		code = set_rate(ctl, "max", "max_bps", spec);
 	if (!code)
-		code = set_matches(ctl, spec);
+		code = spec_set_matches(ctl, spec);
 	return code;
 }
 
@@ -161,7 +151,13 @@ static enum exit_code path_put(const struct ctl *ctl, json_t *spec)
 	struct api_reply reply;
 	enum exit_code code;
 
-	api_create_once(ctl->api, path ? path : "", body, request_timeout_ns(ctl), &reply);
+	api_send(ctl->api,
+		 &(struct api_request){.method = "PUT",
+				       .path = path ? path : "",
+				       .body = body,
+				       .is_create = true,
+				       .timeout_ns = request_timeout_ns(ctl)},
+		 &reply);
 	free(path);
 	json_decref(body);
 	code = output_failure(ctl, &reply, NULL, NULL);
@@ -182,11 +178,79 @@ enum exit_code run_path_create(struct ctl *ctl)
 	return code ? code : path_show(ctl, false);
 }
 
+static enum exit_code offer_print(const struct ctl *ctl, const json_t *offer)
+{
+	bool is_possible = json_is_true(json_object_get(offer, "possible"));
+	const json_t *path = json_array_get(json_object_get(offer, "paths"), 0);
+
+	if (ctl->json)
+		output_json(offer);
+	else if (is_possible)
+		printf("possible now, over link %s\n",
+		       json_string_value(json_object_get(path, "link")));
+	else
+		printf("not possible: %s\n", json_string_value(json_object_get(offer, "detail")));
+	if (!ctl->json)
+		output_offers(json_object_get(offer, "offers"), stdout);
+	return is_possible ? EXIT_OK : EXIT_REFUSED;
+}
+
+enum exit_code run_offer(struct ctl *ctl)
+{
+	json_t *spec = json_object(), *body = json_pack("{s:s, s:o}", "kind", "path", "spec", spec);
+	enum exit_code code = spec_fill(ctl, spec);
+	struct api_reply reply;
+
+	if (!code) {
+		api_call(ctl->api, "POST", "/v1/offers", body, request_timeout_ns(ctl), &reply);
+		code = output_failure(ctl, &reply, NULL, NULL);
+		if (!code)
+			code = offer_print(ctl, reply.body);
+		api_reply_free(&reply);
+	}
+	json_decref(body);
+	return code;
+}
+
 enum exit_code run_path_show(struct ctl *ctl)
 {
 	enum exit_code code = wait_check(ctl);
 
 	return code ? code : path_show(ctl, true);
+}
+
+/* POST /v1/paths/NAME/VERB; the path as it is then. */
+static enum exit_code path_verb(struct ctl *ctl, const char *verb)
+{
+	char *path = api_path("paths", ctl->args[0]), target[512];
+	struct api_reply reply;
+	enum exit_code code;
+
+	snprintf(target, sizeof(target), "%s/%s", path ? path : "", verb);
+	free(path);
+	api_call(ctl->api, "POST", target, NULL, request_timeout_ns(ctl), &reply);
+	code = output_failure(ctl, &reply, NULL, NULL);
+	if (!code && ctl->json && reply.body)
+		output_json(reply.body);
+	else if (!code && reply.body)
+		path_print_line(reply.body, stdout);
+	api_reply_free(&reply);
+	return code;
+}
+
+enum exit_code run_path_commit(struct ctl *ctl)
+{
+	return path_verb(ctl, "commit");
+}
+
+enum exit_code run_path_abort(struct ctl *ctl)
+{
+	return path_verb(ctl, "abort");
+}
+
+enum exit_code run_path_renew(struct ctl *ctl)
+{
+	return path_verb(ctl, "renew");
 }
 
 static void print_released(const struct ctl *ctl)

@@ -9,7 +9,7 @@
 
 #define COMMAND_ARGS_MAX    64
 #define COMMAND_VALUES_MAX  64
-#define COMMAND_OPTIONS_MAX 10
+#define COMMAND_OPTIONS_MAX 20
 
 enum exit_code {
 	EXIT_OK = 0,
@@ -37,6 +37,7 @@ struct command {
 	struct option_def options[COMMAND_OPTIONS_MAX];
 	const char *summary;
 	const char *details; /* more lines for its own help, or NULL */
+	bool is_local;	     /* asks nothing of control: ctl->api is NULL */
 	enum exit_code (*run)(struct ctl *ctl);
 };
 
@@ -54,7 +55,8 @@ struct ctl {
 	uint32_t value_count;
 	bool json;
 	const char *url;
-	uint64_t timeout_ns; /* 0: not given */
+	const char *ca, *cert, *key; /* files; NULL: not given */
+	uint64_t timeout_ns;	     /* 0: not given */
 	struct api *api;
 };
 

@@ -6,13 +6,43 @@
 const struct option_def global_options[] = {
 	{"output", 'o', "table|json", false, "what to print (table)"},
 	{"url", 0, "URL", false, "where control listens (env CAUSEWAY_URL, " CTL_DEFAULT_URL ")"},
+	{"ca", 0, "FILE", false, "for https: who vouches for control (env CAUSEWAY_CA)"},
+	{"cert", 0, "FILE", false, "your own certificate (env CAUSEWAY_CERT)"},
+	{"key", 0, "FILE", false, "its private key (env CAUSEWAY_KEY)"},
 	{"timeout", 0, "TIME", false, "how long to wait, such as 30s (10s; with --wait 30s)"},
 	{"help", 'h', NULL, false, "explain the command"},
 	{"version", 0, NULL, false, "print the version"},
 	{NULL},
 };
 
-#define KINDS "sites, gateways, links, classes, paths"
+#define KINDS "sites, gateways, links, classes, tenants, paths, clusters"
+
+/* What a path is asked for by: of `path create` and of `offer`. */
+/* clang-format off */
+#define PATH_OPTIONS \
+	{"from", 0, "SITE[:PREFIX,...]", false, \
+	"the a site; only these prefixes of it"}, \
+	{"to", 0, "SITE[:PREFIX,...]", false, "the z site, likewise"}, \
+	{"rate", 0, "RATE", false, \
+	"guaranteed each way, such as 1G; or A_TO_Z/Z_TO_A"}, \
+	{"max", 0, "RATE", false, "shaped to (as guaranteed)"}, \
+	{"class", 0, "CLASS", false, \
+	"lossless, bulk or control (lossless)"}, \
+	{"when-down", 0, "WHAT", false, \
+	"block its traffic while no gateway carries it, or best_effort (block)"}, \
+	{"match", 0, "SPEC", true, "traffic to take, may repeat (any)"}, \
+	{"tenant", 0, "NAME", false, "whose it is"}, \
+	{"rtt-max", 0, "TIME", false, "only over a link that is so fast"}, \
+	{"diverse-from", 0, "PATH", false, \
+	"share no risk with that path's link"}, \
+	{"start", 0, "WHEN", false, \
+	"RFC 3339, such as 2026-12-01T08:00:00Z"}, \
+	{"end", 0, "WHEN", false, "likewise (never)"}, \
+	{"lease", 0, "TIME", false, \
+	"let it expire unless `path renew` comes in time"}, \
+	{"hold", 0, "TIME", false, \
+	"only hold it; `path commit` within that time makes it real"}
+/* clang-format on */
 
 const struct command commands[] = {
 	{
@@ -29,6 +59,11 @@ const struct command commands[] = {
 		.args = "KIND [NAME]",
 		.args_min = 1,
 		.args_max = 2,
+		.options =
+			{
+				{"label", 'l', "KEY[=VALUE]", true, "only with this label"},
+				{"state", 0, "STATE", false, "only paths in this state"},
+			},
 		.summary = "list objects, or show one",
 		.details = "KIND is one of " KINDS ", singular or plural.\n",
 		.run = run_get,
@@ -39,7 +74,8 @@ const struct command commands[] = {
 		.args_min = 2,
 		.args_max = 2,
 		.summary = "delete an object",
-		.details = "KIND is one of sites, gateways, links, paths, singular or plural.\n",
+		.details =
+			"KIND is one of sites, gateways, links, tenants, paths, clusters, singular or plural.\n",
 		.run = run_delete,
 	},
 	{
@@ -50,17 +86,7 @@ const struct command commands[] = {
 		.args_max = 1,
 		.options =
 			{
-				{"from", 0, "SITE[:PREFIX,...]", false,
-				 "the a site; only these prefixes of it"},
-				{"to", 0, "SITE[:PREFIX,...]", false, "the z site, likewise"},
-				{"rate", 0, "RATE", false,
-				 "guaranteed each way, such as 1G; or A_TO_Z/Z_TO_A"},
-				{"max", 0, "RATE", false, "shaped to (as guaranteed)"},
-				{"class", 0, "CLASS", false,
-				 "lossless, bulk or control (lossless)"},
-				{"when-down", 0, "WHAT", false,
-				 "block its traffic while no gateway carries it, or best_effort (block)"},
-				{"match", 0, "SPEC", true, "traffic to take, may repeat (any)"},
+				PATH_OPTIONS,
 				{"wait", 0, "[=STATE]", false,
 				 "until the state is reached (active)"},
 			},
@@ -98,9 +124,231 @@ const struct command commands[] = {
 		.run = run_path_list,
 	},
 	{
+		.noun = "path",
+		.verb = "commit",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "make a held path real",
+		.run = run_path_commit,
+	},
+	{
+		.noun = "path",
+		.verb = "abort",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "give a held path back",
+		.run = run_path_abort,
+	},
+	{
+		.noun = "path",
+		.verb = "renew",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "extend a path with a lease by the length of its lease",
+		.run = run_path_renew,
+	},
+	{
+		.noun = "path",
+		.verb = "history",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "what became of a path, and who asked for it",
+		.run = run_path_history,
+	},
+	{
+		.noun = "offer",
+		.options = {PATH_OPTIONS},
+		.summary = "ask whether a path would be admitted now, and if not, what would",
+		.details = "Nothing is created or held. Exit 1: not as asked.\n",
+		.run = run_offer,
+	},
+	{
+		.noun = "cluster",
+		.verb = "create",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.options =
+			{
+				{"members", 0, "SITE[:NxM],...", false,
+				 "2 to 12 sites; each with N nodes of M accelerators (1x8)"},
+				{"pattern", 0, "WHAT", false, "ring or tree (ring)"},
+				{"rate", 0, "RATE", false,
+				 "of each path; or what it follows from:"},
+				{"bytes-per-step", 0, "SIZE", false,
+				 "that all members reduce together in a step"},
+				{"step-period", 0, "TIME", false,
+				 "a step's, when nothing waits for the network"},
+				{"efficiency", 0, "PERCENT", false, "to reach with these bytes"},
+				{"overlap", 0, "PERCENT", false,
+				 "of a step that computes beside communication (50)"},
+				{"class", 0, "CLASS", false,
+				 "lossless, bulk or control (lossless)"},
+				{"when-down", 0, "WHAT", false, "block or best_effort (block)"},
+				{"match", 0, "SPEC", true, "traffic to take, may repeat (any)"},
+				{"tenant", 0, "NAME", false, "whose it is"},
+				{"wait", 0, NULL, false, "until all of its paths are active"},
+			},
+		.summary = "ask for a virtual cluster: all paths between its sites, or none",
+		.details =
+			"A matrix of rates, windows and leases are for `apply`. The same name again\n"
+			"replaces the cluster: paths that stay are changed in place.\n",
+		.run = run_cluster_create,
+	},
+	{
+		.noun = "cluster",
+		.verb = "show",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.options = {{"wait", 0, NULL, false, "until all of its paths are active"}},
+		.summary = "show one: paths, ring, narrowest cut, expected step efficiency",
+		.run = run_cluster_show,
+	},
+	{
+		.noun = "cluster",
+		.verb = "nccl-env",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.options = {{"site", 0, "SITE", false, "of which member (the first)"}},
+		.summary = "print the job's settings for NCCL or Gloo, for a shell to read",
+		.details = "source <(causewayctl cluster nccl-env NAME --site SITE)\n",
+		.run = run_cluster_env,
+	},
+	{
+		.noun = "link",
+		.verb = "drain",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.options = {{"plan", 0, NULL, false, "only show which paths are on it"}},
+		.summary = "let a link take no new path; those that it has stay",
+		.run = run_link_drain,
+	},
+	{
+		.noun = "link",
+		.verb = "down",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "the same, and say that it is out of order",
+		.run = run_link_down,
+	},
+	{
+		.noun = "link",
+		.verb = "up",
+		.args = "NAME",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "let a link take paths again",
+		.run = run_link_up,
+	},
+	{
 		.noun = "status",
 		.summary = "the whole at a glance: gateways, links, paths",
 		.run = run_status,
+	},
+	{
+		.noun = "pki",
+		.verb = "init",
+		.options =
+			{
+				{"dir", 0, "DIR", false, "where it is kept (pki)"},
+				{"domain", 0, "NAME", false, "the trust domain (causeway)"},
+				{"days", 0, "N", false, "how long it is good (3650)"},
+			},
+		.summary = "make a certificate authority: DIR/ca.crt and DIR/ca.key",
+		.is_local = true,
+		.run = run_pki_init,
+	},
+	{
+		.noun = "pki",
+		.verb = "issue",
+		.args = "ROLE NAME",
+		.args_min = 2,
+		.args_max = 2,
+		.options =
+			{
+				{"dir", 0, "DIR", false, "where the authority is kept (pki)"},
+				{"tenant", 0, "NAME", false,
+				 "of a viewer or scheduler: only this one's paths"},
+				{"site", 0, "NAME", false, "of a gateway"},
+				{"host", 0, "HOST", true,
+				 "of control: a name or address that clients dial"},
+				{"days", 0, "N", false, "how long it is good (365)"},
+			},
+		.summary = "issue a certificate and its key, or renew them",
+		.details =
+			"ROLE is one of\n"
+			"  control    the server; --host for each name and address that clients dial\n"
+			"  gateway    NAME as control knows it: gets its own intent, sends its own reports\n"
+			"  viewer     may read\n"
+			"  scheduler  and ask for paths\n"
+			"  operator   and change sites, gateways and links\n"
+			"  admin      and all the rest\n"
+			"After a renewal: systemctl reload causeway-control. Gateways and causewayctl read\n"
+			"their files at each connection.\n",
+		.is_local = true,
+		.run = run_pki_issue,
+	},
+	{
+		.noun = "watch",
+		.options =
+			{
+				{"since", 0, "REVISION", false, "begin behind it (now)"},
+				{"kind", 0, "KIND", false, "only this kind: paths, links, ..."},
+			},
+		.summary = "print each change of what is wanted, a JSON object a line, as it comes",
+		.run = run_watch,
+	},
+	{
+		.noun = "events",
+		.options = {{"since", 0, "NUMBER", false, "begin behind it (now)"}},
+		.summary = "print what happens to paths and gateways, likewise",
+		.run = run_events,
+	},
+	{
+		.noun = "usage",
+		.options =
+			{
+				{"path", 0, "NAME", false, "only this path's"},
+				{"tenant", 0, "NAME", false, "only this tenant's"},
+				{"from", 0, "TIME", false,
+				 "intervals that begin then or later: 2026-11-22T10:00:00Z"},
+				{"to", 0, "TIME", false, "and before then"},
+				{"csv", 0, NULL, false,
+				 "for other programs: all counts, comma separated"},
+			},
+		.summary = "what paths carried: a record for each path and interval",
+		.details =
+			"Bytes are what entered the path at the side where the direction begins, arrived\n"
+			"what left it at the other one. Stall: time for which data waited for the far end\n"
+			"to acknowledge; all reasons are in the JSON and CSV.\n",
+		.run = run_usage,
+	},
+	{
+		.noun = "topology",
+		.options = {{"format", 0, "json|dot|slurm", false, "of the output (json)"}},
+		.summary = "print sites, gateways and links, for Graphviz or Slurm's topology.conf",
+		.run = run_topology,
+	},
+	{
+		.noun = "completion",
+		.summary = "print the completion script for bash",
+		.details = "For this shell: source <(causewayctl completion)\n",
+		.is_local = true,
+		.run = run_completion,
+	},
+	{
+		.noun = "manual",
+		.summary = "print the manual page, for man -l -",
+		.is_local = true,
+		.run = run_manual,
 	},
 	{NULL},
 };

@@ -35,6 +35,26 @@ static const struct field link_fields[] = {
 	{NULL},
 };
 
+static const struct field tenant_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"RATE", "spec.quota.rate_bps", FIELD_RATE},
+	{"PATHS", "spec.quota.paths", FIELD_TEXT},
+	{"HORIZON", "spec.quota.horizon", FIELD_TEXT},
+	{"BUFFERS", "spec.quota.buffer_bytes", FIELD_SIZE},
+	{NULL},
+};
+
+static const struct field cluster_fields[] = {
+	{"NAME", "name", FIELD_TEXT},
+	{"STATE", "status.state", FIELD_TEXT},
+	{"PATTERN", "spec.demand.pattern", FIELD_TEXT},
+	{"RING", "status.ring", FIELD_TEXT},
+	{"NARROWEST", "status.narrowest_cut.rate_bps", FIELD_RATE},
+	{"EFFICIENCY", "status.step.efficiency", FIELD_SHARE},
+	{"LIMITED BY", "status.step.limited_by", FIELD_TEXT},
+	{NULL},
+};
+
 static const struct field class_fields[] = {
 	{"NAME", "name", FIELD_TEXT},
 	{"ID", "spec.id", FIELD_TEXT},
@@ -59,9 +79,10 @@ static const struct field path_fields[] = {
 };
 
 const struct kind kinds[] = {
-	{"site", "sites", site_fields}, {"gateway", "gateways", gateway_fields},
-	{"link", "links", link_fields}, {"class", "classes", class_fields},
-	{"path", "paths", path_fields}, {NULL},
+	{"site", "sites", site_fields},		 {"gateway", "gateways", gateway_fields},
+	{"link", "links", link_fields},		 {"class", "classes", class_fields},
+	{"path", "paths", path_fields},		 {"tenant", "tenants", tenant_fields},
+	{"cluster", "clusters", cluster_fields}, {NULL},
 };
 
 const struct kind *kind_find(const char *name)

@@ -10,6 +10,7 @@
 #include "control/ctl/options.h"
 #include "control/ctl/output.h"
 #include "control/ctl/run.h"
+#include "control/io/tls_context.h"
 
 static enum exit_code show_version(const struct ctl *ctl)
 {
@@ -48,7 +49,7 @@ static enum exit_code connect_failure(const struct ctl *ctl, int error)
 	switch (error) {
 	case EINVAL:
 		return output_error(ctl, EXIT_USAGE, "usage",
-				    "\"%s\" is no URL such as http://10.254.0.1:7700, "
+				    "\"%s\" is no URL such as https://10.254.0.1:7700, "
 				    "http://[::1]:7700 or unix:/run/causeway/control",
 				    ctl->url);
 	case ENOENT:
@@ -64,13 +65,21 @@ static enum exit_code connect_failure(const struct ctl *ctl, int error)
 
 static enum exit_code run(struct ctl *ctl)
 {
+	struct tls_files tls;
 	enum exit_code code;
 
+	if (ctl->command->is_local)
+		return ctl->command->run(ctl);
 	if (!ctl->url)
 		ctl->url = getenv("CAUSEWAY_URL");
 	if (!ctl->url || !ctl->url[0])
 		ctl->url = CTL_DEFAULT_URL;
-	ctl->api = api_create(ctl->url);
+	tls = (struct tls_files){
+		.ca = ctl->ca ? ctl->ca : getenv("CAUSEWAY_CA"),
+		.cert = ctl->cert ? ctl->cert : getenv("CAUSEWAY_CERT"),
+		.key = ctl->key ? ctl->key : getenv("CAUSEWAY_KEY"),
+	};
+	ctl->api = api_create(ctl->url, &tls);
 	if (!ctl->api)
 		return connect_failure(ctl, errno);
 	code = ctl->command->run(ctl);

@@ -60,6 +60,12 @@ static int set_global(struct parser *parser, const struct option_def *option, co
 	case 'u':
 		parser->ctl->url = value;
 		return 0;
+	case 'c':
+		*(option->name[1] == 'a' ? &parser->ctl->ca : &parser->ctl->cert) = value;
+		return 0;
+	case 'k':
+		parser->ctl->key = value;
+		return 0;
 	case 'h':
 		parser->help = true;
 		return 0;

@@ -68,6 +68,10 @@ static enum exit_code transport_failure(const struct ctl *ctl, int error)
 	if (error == -EPROTO)
 		return output_error(ctl, EXIT_UNREACHABLE, "unreachable",
 				    "%s does not speak HTTP/2: is it causeway-control?", ctl->url);
+	if (error == -EKEYREJECTED)
+		return output_error(ctl, EXIT_UNREACHABLE, "tls-failed",
+				    "no TLS with %s: %s (--ca, --cert and --key)", ctl->url,
+				    api_why(ctl->api));
 	if (error == -EBADMSG)
 		return output_error(ctl, EXIT_UNREACHABLE, "unreachable",
 				    "%s answers no JSON object: is it causeway-control?", ctl->url);
@@ -93,8 +97,13 @@ static void print_places(const json_t *problem, output_locate_fn *locate, void *
 		const char *pointer = text_of(error, "pointer");
 		const char *place = locate ? locate(pointer, arg) : NULL;
 
-		fprintf(stderr, "  %s%s%s: %s\n", place ? place : "", place ? ": " : "",
-			pointer[0] ? pointer : "/", text_of(error, "detail"));
+		/* A refusal says the same of its one place as of the whole. */
+		if (!strcmp(text_of(error, "detail"), text_of(problem, "detail")))
+			fprintf(stderr, "  %s%s%s\n", place ? place : "", place ? ": " : "",
+				pointer[0] ? pointer : "/");
+		else
+			fprintf(stderr, "  %s%s%s: %s\n", place ? place : "", place ? ": " : "",
+				pointer[0] ? pointer : "/", text_of(error, "detail"));
 	}
 }
 
@@ -106,35 +115,46 @@ static void rate_text(const json_t *value, char *text, uint32_t size)
 		snprintf(text, size, "%s", json_is_string(value) ? json_string_value(value) : "?");
 }
 
-static void print_offer(const json_t *offer)
+static void print_offer(const json_t *offer, FILE *out)
 {
 	char a_to_z[UNITS_TEXT_BYTES], z_to_a[UNITS_TEXT_BYTES];
+	const char *start = text_of(offer, "start"), *end = text_of(offer, "end");
 	const json_t *rate = json_object_get(offer, "rate_bps");
 
-	if (json_is_object(rate)) {
+	if (start[0])
+		fprintf(out, "  possible from %s%s%s\n", start, end[0] ? " to " : "", end);
+	else if (end[0])
+		fprintf(out, "  possible until %s\n", end);
+	else if (json_is_object(rate)) {
 		rate_text(json_object_get(rate, "a_to_z"), a_to_z, sizeof(a_to_z));
 		rate_text(json_object_get(rate, "z_to_a"), z_to_a, sizeof(z_to_a));
-		fprintf(stderr, "  possible now: %s there, %s back\n", a_to_z, z_to_a);
+		fprintf(out, "  possible now: %s there, %s back\n", a_to_z, z_to_a);
 	} else if (rate) {
 		rate_text(rate, a_to_z, sizeof(a_to_z));
-		fprintf(stderr, "  possible now: %s\n", a_to_z);
+		fprintf(out, "  possible now: %s\n", a_to_z);
 	}
+}
+
+void output_offers(const json_t *offers, FILE *out)
+{
+	json_t *offer;
+	size_t i;
+
+	json_array_foreach (offers, i, offer)
+		print_offer(offer, out);
 }
 
 static void print_problem(int status, const json_t *problem, output_locate_fn *locate, void *arg)
 {
 	const char *detail = text_of(problem, "detail");
 	const char *code = text_of(problem, "code");
-	json_t *offer;
-	size_t i;
 
 	if (!detail[0])
 		detail = text_of(problem, "title");
 	fprintf(stderr, "causewayctl: refused: %s (%s%s%d)\n",
 		detail[0] ? detail : "control gave no reason", code, code[0] ? ", " : "", status);
 	print_places(problem, locate, arg);
-	json_array_foreach (json_object_get(problem, "offers"), i, offer)
-		print_offer(offer);
+	output_offers(json_object_get(problem, "offers"), stderr);
 }
 
 /* The places become part of the server's errors, as "at". */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "control/ctl/api.h"
 #include "control/ctl/command.h"
@@ -23,6 +24,9 @@ __attribute__((format(printf, 4, 5))) enum exit_code output_error(const struct c
 
 /* Where an error's JSON pointer came from, as "file:line", or NULL. */
 typedef const char *output_locate_fn(const char *pointer, void *arg);
+
+/* What would be admitted instead, a line each. */
+void output_offers(const json_t *offers, FILE *out);
 
 /*
  * Did the call fail? EXIT_OK when not. Else the error is printed: the transport's, or the server's

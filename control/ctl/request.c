@@ -37,6 +37,39 @@ enum exit_code request_simple(const struct ctl *ctl, const char *method, const c
 	return code;
 }
 
+#define PAGE_ITEMS 1000
+
+enum exit_code request_list(const struct ctl *ctl, const char *kind, const char *query,
+			    struct api_reply *reply)
+{
+	json_t *items = json_array();
+	char token[512] = "";
+
+	for (;;) {
+		char path[1200];
+		enum exit_code code;
+		const char *more;
+
+		snprintf(path, sizeof(path), "/v1/%s?limit=%d%s%s%s%s", kind, PAGE_ITEMS,
+			 query[0] ? "&" : "", query, token[0] ? "&continue=" : "", token);
+		api_call(ctl->api, "GET", path, NULL, request_timeout_ns(ctl), reply);
+		code = output_failure(ctl, reply, NULL, NULL);
+		if (code) {
+			api_reply_free(reply);
+			json_decref(items);
+			return code;
+		}
+		json_array_extend(items, json_object_get(reply->body, "items"));
+		more = json_string_value(json_object_get(reply->body, "continue"));
+		if (!more)
+			break;
+		snprintf(token, sizeof(token), "%s", more);
+		api_reply_free(reply);
+	}
+	json_object_set_new(reply->body, "items", items);
+	return EXIT_OK;
+}
+
 static void wait_once(const struct ctl *ctl, const char *path, const char *state, uint64_t wait_ns,
 		      struct api_reply *reply)
 {

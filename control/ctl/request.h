@@ -17,6 +17,13 @@ enum exit_code request_simple(const struct ctl *ctl, const char *method, const c
 			      const char *name, struct api_reply *reply);
 
 /*
+ * All objects of a kind, page by page, in one reply. query: "label=a%3Db&state=active", or "". As
+ * request_simple.
+ */
+enum exit_code request_list(const struct ctl *ctl, const char *kind, const char *query,
+			    struct api_reply *reply);
+
+/*
  * Waits until the path is in state, or gone for "released": --timeout or 30 s. EXIT_OK with the
  * last reply (its body may be the 404's); else EXIT_TIMED_OUT, EXIT_REFUSED (it failed) or what
  * failed, printed.

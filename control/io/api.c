@@ -3,34 +3,40 @@
 #include <string.h>
 #include <strings.h>
 
-#include "control/core/units.h"
 #include "control/io/api_internal.h"
 #include "control/io/json_place.h"
+#include "control/io/validate.h"
 
-#define TICK_NS		500000000ull
-#define NS_PER_S	1000000000ull
-#define WAIT_DEFAULT_NS (30 * NS_PER_S)
-#define WAIT_MAX_NS	(600 * NS_PER_S)
-
-enum {
-	TAKES_BODY = 1,
-	TAKES_WAIT = 2
-};
+#define TICK_NS	  100000000ull
+#define POLL_REST 4
 
 /* {kind} stands for a resource's plural, {name} for a name. One line per method. */
-static const struct route {
+static const struct api_route {
 	const char *method, *pattern;
 	void (*handle)(struct api_call *call);
 	unsigned int flags;
 } routes[] = {
 	{"GET", "/v1/status", api_status, 0},
 	{"GET", "/v1/openapi.yaml", api_openapi, 0},
+	{"GET", "/v1/openapi.json", api_openapi_json, 0},
+	{"GET", "/v1/watch", api_watch_open, TAKES_FEED},
+	{"GET", "/v1/events", api_events_open, TAKES_FEED},
+	{"GET", "/v1/topology", api_topology, TAKES_FORMAT},
+	{"GET", "/v1/usage", api_usage, TAKES_USAGE},
+	{"GET", "/metrics", api_metrics, 0},
 	{"GET", "/v1/classes", api_classes, 0},
 	{"GET", "/v1/classes/{name}", api_class, 0},
 	{"POST", "/v1/apply", api_apply, TAKES_BODY},
 	{"GET", "/v1/gateways/{name}/intent", api_intent_open, 0},
 	{"POST", "/v1/gateways/{name}/report", api_report, TAKES_BODY},
-	{"GET", "/v1/{kind}", api_list, 0},
+	{"POST", "/v1/gateways/{name}/alive", api_alive, 0},
+	{"GET", "/v1/paths/{name}/history", api_history, 0},
+	{"POST", "/v1/paths/{name}/commit", api_path_commit, 0},
+	{"POST", "/v1/paths/{name}/abort", api_path_abort, 0},
+	{"POST", "/v1/paths/{name}/renew", api_path_renew, 0},
+	{"POST", "/v1/offers", api_offers, TAKES_BODY},
+	{"GET", "/v1/clusters/{name}/settings", api_cluster_settings, 0},
+	{"GET", "/v1/{kind}", api_list, TAKES_LIST},
 	{"GET", "/v1/{kind}/{name}", api_get, TAKES_WAIT},
 	{"PUT", "/v1/{kind}/{name}", api_put, TAKES_BODY},
 	{"DELETE", "/v1/{kind}/{name}", api_delete, TAKES_WAIT},
@@ -64,7 +70,7 @@ void api_respond_empty(struct api_call *call, int status)
 	h2_exchange_respond(call->exchange, status, NULL, NULL, 0, NULL, 0);
 }
 
-static void respond_problem(struct api_call *call, const char *allow)
+void api_respond_problem(struct api_call *call, const char *allow)
 {
 	json_t *json = problem_json(&call->problem);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -130,8 +136,8 @@ static void allow_add(char *allow, size_t size, const char *method)
 }
 
 /* The route; or NULL, the problem is set, and allow lists the methods that there are, if any. */
-static const struct route *find_route(struct api_call *call, const char *path, char *allow,
-				      size_t size)
+static const struct api_route *find_route(struct api_call *call, const char *path, char *allow,
+					  size_t size)
 {
 	const char *method = h2_exchange_method(call->exchange);
 
@@ -150,45 +156,6 @@ static const struct route *find_route(struct api_call *call, const char *path, c
 	else
 		problem_set(&call->problem, 404, "not-found", "there is nothing at %.200s", path);
 	return NULL;
-}
-
-static void read_parameter(struct api_call *call, const char *key, const char *value)
-{
-	if (!strcmp(key, "wait")) {
-		enum path_state state = path_state_find(value);
-
-		if (call->kind != KIND_PATH || state == PATH_STATE_COUNT)
-			problem_set(&call->problem, 400, "invalid-argument",
-				    "wait: a path's state, such as active or released");
-		else
-			call->wait_states = 1u << state;
-	} else if (!strcmp(key, "timeout") && call->kind == KIND_PATH) {
-		if (units_parse_time(value, &call->wait_ns) || call->wait_ns > WAIT_MAX_NS)
-			problem_set(&call->problem, 400, "invalid-argument",
-				    "timeout: at most 600s, such as 30s");
-	} else {
-		problem_set(&call->problem, 400, "unknown-parameter", "there is no parameter %.64s",
-			    key);
-	}
-}
-
-/* "wait=active&timeout=30s"; cuts the text in place. */
-static void read_query(struct api_call *call, char *query, unsigned int flags)
-{
-	char *save = NULL;
-
-	call->wait_ns = WAIT_DEFAULT_NS;
-	for (char *item = strtok_r(query, "&", &save); item; item = strtok_r(NULL, "&", &save)) {
-		char *value = strchr(item, '=');
-
-		if (value)
-			*value++ = 0;
-		if (!(flags & TAKES_WAIT))
-			problem_set(&call->problem, 400, "unknown-parameter",
-				    "there is no parameter %.64s", item);
-		else
-			read_parameter(call, item, value ? value : "");
-	}
 }
 
 static bool content_type_is_json(const char *type)
@@ -218,7 +185,7 @@ static void on_request(struct h2_exchange *exchange, void *arg)
 {
 	struct api_call call = {.api = arg, .exchange = exchange};
 	char path[H2_PATH_MAX], allow[64] = "";
-	const struct route *route;
+	const struct api_route *route;
 	char *query;
 
 	snprintf(path, sizeof(path), "%s", h2_exchange_path(exchange));
@@ -226,16 +193,17 @@ static void on_request(struct h2_exchange *exchange, void *arg)
 	if (query)
 		*query++ = 0;
 	route = find_route(&call, path, allow, sizeof(allow));
+	api_query_init(&call.query);
 	if (route && query)
-		read_query(&call, query, route->flags);
-	else
-		call.wait_ns = WAIT_DEFAULT_NS;
+		api_query_read(&call.query, query, route->flags, call.kind, &call.problem);
+	call.wait_states = call.query.wait_states;
+	call.wait_ns = call.query.wait_ns;
 	if (route && !problem_is_set(&call.problem) && route->flags & TAKES_BODY)
 		read_body(&call);
-	if (!problem_is_set(&call.problem))
+	if (!problem_is_set(&call.problem) && api_permits(&call, route->pattern))
 		route->handle(&call);
 	if (problem_is_set(&call.problem))
-		respond_problem(&call, allow[0] ? allow : NULL);
+		api_respond_problem(&call, allow[0] ? allow : NULL);
 	problem_clear(&call.problem);
 	json_decref(call.body);
 }
@@ -243,33 +211,58 @@ static void on_request(struct h2_exchange *exchange, void *arg)
 void api_changed(struct api *api)
 {
 	api->is_intent_dirty = true;
-	loop_timer_set(api->loop, &api->refresh, loop_now_ns(api->loop));
+	api_refresh_soon(api);
+}
+
+void api_refresh_soon(struct api *api)
+{
+	uint64_t now_ns = loop_now_ns(api->loop);
+
+	loop_timer_set(api->loop, &api->refresh,
+		       now_ns > api->poll_from_ns ? now_ns : api->poll_from_ns);
 }
 
 static void on_store_event(const struct store_event *event, void *arg)
 {
 	struct api *api = arg;
 
+	api_watch_note(api->watches, event);
 	if (event->is_delete && event->kind == KIND_GATEWAY)
 		live_gateway_forget(&api->live, event->name);
-	if (event->is_delete && event->kind == KIND_PATH)
+	if (event->is_delete && event->kind == KIND_PATH) {
+		if (event->object)
+			api_wait_check(api, event->object, true);
 		live_path_forget(&api->live, event->name);
+	}
 	api_changed(api);
 }
 
 static void refresh(struct api *api)
 {
+	uint64_t begin_ns = loop_now_ns(api->loop), end_ns;
+
 	if (api->is_stopping)
 		return;
 	api_paths_poll(api);
+	/* However many paths and reports: this takes a fifth of the time at most. */
+	end_ns = loop_now_ns(api->loop);
+	api->poll_from_ns = end_ns + POLL_REST * (end_ns - begin_ns);
 	if (api->is_intent_dirty)
 		api_intent_publish(api);
+	api_events_publish(api->events);
+	api_watch_publish(api->watches);
 }
 
 static void on_refresh(struct loop_timer *timer, void *arg)
 {
 	(void)timer;
 	refresh(arg);
+}
+
+static void on_due(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	api_refresh_soon(arg);
 }
 
 static void on_tick(struct loop_timer *timer, void *arg)
@@ -281,6 +274,13 @@ static void on_tick(struct loop_timer *timer, void *arg)
 		loop_timer_set(api->loop, timer, loop_now_ns(api->loop) + TICK_NS);
 }
 
+static void feeds_free(struct api *api)
+{
+	api_watch_destroy(api->watches);
+	api_events_destroy(api->events);
+	usage_table_destroy(api->usage);
+}
+
 struct api *api_create(struct loop *loop, struct store *store, uint64_t term)
 {
 	struct api *api = calloc(1, sizeof(*api));
@@ -289,17 +289,32 @@ struct api *api_create(struct loop *loop, struct store *store, uint64_t term)
 		return NULL;
 	api->loop = loop;
 	api->store = store;
+	api->ledger = validate_begin(store);
 	api->live.term = term;
 	api->started_ns = loop_now_ns(loop);
+	api->live.begin_ns = api->started_ns;
 	api->watch = (struct store_watch){.on_event = on_store_event, .arg = api};
 	api->tick = (struct loop_timer){.on_expire = on_tick, .arg = api};
 	api->refresh = (struct loop_timer){.on_expire = on_refresh, .arg = api};
-	if (store_watch(store, &api->watch, store_revision(store))) {
+	api->due = (struct loop_timer){.on_expire = on_due, .arg = api};
+	api->watches = api_watch_create(loop, store);
+	api->events = api_events_create(loop, store, &api->live);
+	api->usage = usage_table_create(loop, store);
+	if (!api->ledger || !api->watches || !api->events || !api->usage ||
+	    store_watch(store, &api->watch, store_revision(store))) {
+		feeds_free(api);
+		validate_end(api->ledger);
 		free(api);
 		return NULL;
 	}
 	loop_timer_set(loop, &api->tick, api->started_ns + TICK_NS);
+	api_paths_begin(api);
 	return api;
+}
+
+void api_set_usage(struct api *api, uint64_t interval_ns, uint32_t keep_days)
+{
+	usage_table_configure(api->usage, interval_ns, keep_days);
 }
 
 struct h2_server_handler api_handler(struct api *api)
@@ -312,8 +327,12 @@ void api_stop(struct api *api)
 	api->is_stopping = true;
 	loop_timer_cancel(api->loop, &api->tick);
 	loop_timer_cancel(api->loop, &api->refresh);
+	loop_timer_cancel(api->loop, &api->due);
 	api_wait_stop(api);
 	api_intent_stop(api);
+	api_watch_stop(api->watches);
+	api_events_stop(api->events);
+	usage_table_stop(api->usage);
 }
 
 void api_destroy(struct api *api)
@@ -322,7 +341,10 @@ void api_destroy(struct api *api)
 		return;
 	loop_timer_cancel(api->loop, &api->tick);
 	loop_timer_cancel(api->loop, &api->refresh);
+	loop_timer_cancel(api->loop, &api->due);
 	store_unwatch(api->store, &api->watch);
+	feeds_free(api);
+	validate_end(api->ledger);
 	live_free(&api->live);
 	free(api);
 }

@@ -15,6 +15,8 @@ struct api;
 
 /* term: higher for later instances of control, see the intent stream. NULL without memory. */
 struct api *api_create(struct loop *loop, struct store *store, uint64_t term);
+/* Usage records: how long one is, and how many days they are kept. At the start. */
+void api_set_usage(struct api *api, uint64_t interval_ns, uint32_t keep_days);
 /* Before the server is created with it; after the server is destroyed the api may go. */
 struct h2_server_handler api_handler(struct api *api);
 /* Ends streams and waiting requests, so that the server can drain. */

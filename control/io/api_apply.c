@@ -25,7 +25,8 @@ static bool read_item(struct draft *draft, const struct json_place *place, struc
 	kind = model_kind_find(text);
 	if (kind == KIND_COUNT) {
 		json_place_fail(&kind_place, "invalid-argument",
-				"must be \"site\", \"gateway\", \"link\" or \"path\"");
+				"must be \"site\", \"gateway\", \"link\", \"path\" or "
+				"\"tenant\"");
 		return false;
 	}
 	if (draft_find(draft, kind, name)) {
@@ -72,27 +73,23 @@ static json_t *results_json(const struct draft *draft, size_t count)
 	return list;
 }
 
+static void answer(struct api_call *call, uint64_t revision, json_t *results)
+{
+	api_respond_json(
+		call->exchange, 200,
+		json_pack("{s:I, s:O}", "revision", (json_int_t)revision, "items", results), 0);
+}
+
 void api_apply(struct api_call *call)
 {
 	struct draft draft = draft_begin(call->api->store);
-	json_t *results;
-	uint64_t revision;
 	size_t count;
 
-	if (!read_items(&draft, call->body, &call->problem) || problem_is_set(&call->problem)) {
-		draft_free(&draft);
-		return;
-	}
-	/* What follows may add dependents and, by committing, ends the old objects' life. */
-	count = draft.count;
-	if (validate_draft(&draft, &call->problem)) {
-		results = results_json(&draft, count);
-		if (api_draft_commit(call->api, &draft, &revision, &call->problem))
-			api_respond_json(call->exchange, 200,
-					 json_pack("{s:I, s:O}", "revision", (json_int_t)revision,
-						   "items", results),
-					 0);
-		json_decref(results);
+	if (read_items(&draft, call->body, &call->problem) && !problem_is_set(&call->problem)) {
+		/* What follows may add dependents. */
+		count = draft.count;
+		if (validate_draft(&draft, &call->problem))
+			api_commit(call, &draft, answer, results_json(&draft, count));
 	}
 	draft_free(&draft);
 }

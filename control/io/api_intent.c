@@ -56,6 +56,18 @@ static void end_stream(struct api_stream *stream)
 	h2_exchange_end(exchange);
 }
 
+/* NULL: the site has no map for the path's class. */
+static json_t *deliver_json(const struct intent_deliver *deliver)
+{
+	json_t *json = deliver->has_dscp || deliver->has_priority ? json_object() : NULL;
+
+	if (deliver->has_dscp)
+		json_object_set_new(json, "dscp", json_integer(deliver->dscp));
+	if (deliver->has_priority)
+		json_object_set_new(json, "pfc_priority", json_integer(deliver->priority));
+	return json;
+}
+
 static json_t *path_json(const struct intent_path *path)
 {
 	char local[64] = "", address[64] = "";
@@ -69,7 +81,7 @@ static json_t *path_json(const struct intent_path *path)
 			 path->peer_certificate);
 	return json_pack(
 		"{s:s, s:I, s:I, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, "
-		"s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o*}",
 		"name", path->name, "id", (json_int_t)path->id, "generation",
 		(json_int_t)path->generation, "class", path->class, "dscp", path->dscp, "link",
 		path->link_id, "when_down", model_when_down_name(path->when_down), "port",
@@ -78,7 +90,8 @@ static json_t *path_json(const struct intent_path *path)
 		(json_int_t)path->max_bps, "link_rtt_ns", (json_int_t)path->link_rtt_ns, "link_bps",
 		(json_int_t)path->link_bps, "near", prefix_list_json(path->near, path->near_count),
 		"far", prefix_list_json(path->far, path->far_count), "match",
-		match_list_json(path->match, path->match_count));
+		match_list_json(path->match, path->match_count), "deliver",
+		deliver_json(&path->deliver));
 }
 
 static void add_path(struct api *api, const struct draft *view, const struct object *object,
@@ -89,15 +102,19 @@ static void add_path(struct api *api, const struct draft *view, const struct obj
 		[PHASE_CLAIM] = "claim",
 		[PHASE_DRAIN] = "drain",
 	};
-	const struct live_path *live = live_path(&api->live, object);
+	const struct live_path *live;
 	struct path_context context;
 	const char *gateways[2];
 	struct intent_path intent;
 
+	/* Cheapest first: each gateway's line asks this of each path. */
+	api_path_gateways(api, object, gateways);
+	if (strcmp(gateways[0], gateway) != 0 && strcmp(gateways[1], gateway) != 0)
+		return;
+	live = live_path(&api->live, object);
 	if (!live || !stage_phase(live->machine.stage) ||
 	    !path_context_find(view, object, &context))
 		return;
-	api_path_gateways(api, object, gateways);
 	live_path_traits(&api->live, live, gateways, context.traits);
 	for (int end = 0; end < 2; end++) {
 		json_t *json;
@@ -113,7 +130,7 @@ static void add_path(struct api *api, const struct draft *view, const struct obj
 
 static json_t *paths_json(struct api *api, const char *gateway)
 {
-	struct draft view = draft_begin(api->store); /* nothing changed: the store itself */
+	struct draft view = draft_view(api->store);
 	json_t *list = json_array();
 
 	for (const struct object *at = store_next(api->store, KIND_PATH, ""); at;
@@ -196,8 +213,10 @@ static bool must_wait(struct api_stream *stream)
 {
 	struct api *api = stream->api;
 
-	return !stream->sent && loop_now_ns(api->loop) - stream->opened_ns < PEER_WAIT_NS &&
-	       misses_report(api, stream->gateway);
+	/* Without its own word about its paths it would be told to forget them. */
+	return !stream->sent && misses_report(api, stream->gateway) &&
+	       (!has_reported(api, stream->gateway) ||
+		loop_now_ns(api->loop) - stream->opened_ns < PEER_WAIT_NS);
 }
 
 /*

@@ -1,5 +1,6 @@
 #include "control/io/api_internal.h"
 
+#include "openapi_json.h"
 #include "openapi_yaml.h"
 
 #define NS_PER_S 1000000000ull
@@ -57,6 +58,22 @@ void api_class(struct api_call *call)
 		api_respond_json(call->exchange, 200, class_json(info), 0);
 	else
 		problem_set(&call->problem, 404, "not-found", "there is no class %s", call->name);
+}
+
+void api_watch_open(struct api_call *call)
+{
+	api_watch_begin(call->api->watches, call->exchange, &call->query, &call->problem);
+}
+
+void api_events_open(struct api_call *call)
+{
+	api_events_begin(call->api->events, call->exchange, &call->query, &call->problem);
+}
+
+void api_openapi_json(struct api_call *call)
+{
+	h2_exchange_respond(call->exchange, 200, "application/json", NULL, 0, openapi_json,
+			    sizeof(openapi_json));
 }
 
 void api_openapi(struct api_call *call)

@@ -4,77 +4,8 @@
 #include <string.h>
 
 #include "control/io/api_internal.h"
-#include "control/io/live_transport.h"
 #include "control/io/resource_json.h"
 #include "control/io/validate.h"
-
-static json_t *status_json(struct api *api, const struct object *object)
-{
-	uint64_t now_ns = loop_now_ns(api->loop);
-	const char *gateways[2];
-
-	if (object->kind == KIND_PATH) {
-		struct live_path *path = live_path(&api->live, object);
-
-		api_path_gateways(api, object, gateways);
-		return path ? live_path_json(&api->live, path, object, gateways, now_ns) : NULL;
-	}
-	if (object->kind == KIND_GATEWAY) {
-		struct live_gateway *gateway = live_gateway(&api->live, object->name);
-
-		return gateway ? live_gateway_json(gateway) : NULL;
-	}
-	if (object->kind == KIND_LINK)
-		return live_link_json(&api->live, object, now_ns);
-	return json_object();
-}
-
-json_t *api_object_json(struct api *api, const struct object *object)
-{
-	json_t *json = object ? resource_json(object) : NULL;
-
-	if (json)
-		json_object_set_new(json, "status", status_json(api, object));
-	return json;
-}
-
-void api_list(struct api_call *call)
-{
-	struct store *store = call->api->store;
-	json_t *items = json_array();
-
-	for (const struct object *at = store_next(store, call->kind, ""); at;
-	     at = store_next(store, call->kind, at->name))
-		json_array_append_new(items, api_object_json(call->api, at));
-	api_respond_json(call->exchange, 200,
-			 json_pack("{s:s, s:I, s:o}", "kind", model_kind_plural(call->kind),
-				   "revision", (json_int_t)store_revision(store), "items", items),
-			 0);
-}
-
-/* NULL, and 404, when it is not there. */
-static const struct object *find_object(struct api_call *call)
-{
-	const struct object *object = store_get(call->api->store, call->kind, call->name);
-
-	if (!object)
-		problem_set(&call->problem, 404, "not-found", "there is no %s %s",
-			    model_kind_name(call->kind), call->name);
-	return object;
-}
-
-void api_get(struct api_call *call)
-{
-	const struct object *object = find_object(call);
-
-	if (!object)
-		return;
-	if (call->wait_states)
-		api_wait_begin(call, object);
-	else
-		api_respond_json(call->exchange, 200, api_object_json(call->api, object),
-				 object->revision);
-}
 
 /*
  * RFC 9110, 13.1.1: a list of entity tags, or "*" for any; weak ones never match. Ours have no
@@ -94,7 +25,7 @@ static bool etag_matches(const char *list, const struct object *object)
 	return found && (found == list || found[-1] != '/');
 }
 
-static bool check_preconditions(struct api_call *call, const struct object *old)
+bool api_preconditions(struct api_call *call, const struct object *old)
 {
 	const char *if_match = h2_exchange_if_match(call->exchange);
 	const char *if_none_match = h2_exchange_if_none_match(call->exchange);
@@ -134,11 +65,28 @@ static void merge(struct object *object, const struct object *fresh)
 		memcpy(&object->link, &fresh->link, sizeof(object->link));
 		object->link.id = link_id;
 		return;
+	case KIND_CLUSTER:
+		memcpy(&object->cluster, &fresh->cluster, sizeof(object->cluster));
+		return;
+	case KIND_TENANT:
+		memcpy(&object->tenant, &fresh->tenant, sizeof(object->tenant));
+		return;
 	default:
 		memcpy(&assigned, &object->path.assigned, sizeof(assigned));
 		memcpy(&object->path, &fresh->path, sizeof(object->path));
 		memcpy(&object->path.assigned, &assigned, sizeof(assigned));
 	}
+}
+
+/* Its paths follow from the cluster: whoever changed one alone would break what was promised. */
+static bool is_kept_by_cluster(const struct object *object, struct problem *problem)
+{
+	if (object->kind != KIND_PATH || !object->path.assigned.cluster[0])
+		return false;
+	problem_set(problem, 409, "kept-by-cluster",
+		    "path %s belongs to cluster %s: change or delete that", object->name,
+		    object->path.assigned.cluster);
+	return true;
 }
 
 bool api_draft_put(struct draft *draft, const json_t *json, const char *pointer,
@@ -147,7 +95,7 @@ bool api_draft_put(struct draft *draft, const json_t *json, const char *pointer,
 	static const char *const item_members[] = {"spec", "labels", "kind", "name", NULL};
 	static const char *const members[] = {"spec", "labels", NULL};
 	struct json_place place = json_place_root(json, problem);
-	const struct object *old = store_get(draft->store, kind, name);
+	const struct object *old = store_head_get(draft->store, kind, name);
 	struct object *object, *fresh;
 	bool is_good;
 
@@ -157,6 +105,8 @@ bool api_draft_put(struct draft *draft, const json_t *json, const char *pointer,
 		problem->is_retryable = true;
 		return false;
 	}
+	if (old && is_kept_by_cluster(old, problem))
+		return false;
 	fresh = calloc(1, sizeof(*fresh));
 	object = draft_edit(draft, kind, name);
 	if (!fresh || !object) {
@@ -175,24 +125,12 @@ bool api_draft_put(struct draft *draft, const json_t *json, const char *pointer,
 	return is_good;
 }
 
-bool api_draft_commit(struct api *api, struct draft *draft, uint64_t *revision,
-		      struct problem *problem)
-{
-	int ret = draft_commit(draft, revision);
-
-	if (ret == -EAGAIN)
-		problem_set(problem, 412, "precondition-failed", "changed meanwhile, try again");
-	else if (ret)
-		problem_set(problem, 503, "out-of-memory", "try again");
-	else
-		api_paths_poll(api);
-	return !ret;
-}
-
 static void respond_object(struct api_call *call, int status)
 {
 	const struct object *object = store_get(call->api->store, call->kind, call->name);
 
+	if (object && object->kind == KIND_PATH)
+		api_path_step(call->api, object);
 	api_respond_json(call->exchange, status, api_object_json(call->api, object),
 			 object ? object->revision : 0);
 }
@@ -212,58 +150,81 @@ static bool is_conflicting_create(struct api_call *call, const struct draft *dra
 	return true;
 }
 
+static void answer_created(struct api_call *call, uint64_t revision, json_t *note)
+{
+	(void)revision;
+	(void)note;
+	respond_object(call, 201);
+}
+
+static void answer_replaced(struct api_call *call, uint64_t revision, json_t *note)
+{
+	(void)revision;
+	(void)note;
+	respond_object(call, 200);
+}
+
 void api_put(struct api_call *call)
 {
-	const struct object *old = store_get(call->api->store, call->kind, call->name);
+	const struct object *old = store_head_get(call->api->store, call->kind, call->name);
 	struct draft draft = draft_begin(call->api->store);
-	int status = old ? 200 : 201;
-	uint64_t revision;
 
-	if (check_preconditions(call, old) &&
+	if (api_preconditions(call, old) &&
 	    api_draft_put(&draft, call->body, "", call->kind, call->name, &call->problem) &&
-	    !is_conflicting_create(call, &draft) && validate_draft(&draft, &call->problem) &&
-	    api_draft_commit(call->api, &draft, &revision, &call->problem))
-		respond_object(call, status);
+	    !is_conflicting_create(call, &draft) && validate_draft(&draft, &call->problem))
+		api_commit(call, &draft, old ? answer_replaced : answer_created, NULL);
 	draft_free(&draft);
+}
+
+static void answer_draining(struct api_call *call, uint64_t revision, json_t *note)
+{
+	const struct object *object = store_get(call->api->store, KIND_PATH, call->name);
+
+	(void)revision;
+	(void)note;
+	/* The answer shows it draining, even where nobody has to be waited for. */
+	api_path_step(call->api, object);
+	api_wait_begin(call, object);
+}
+
+static void answer_deleted(struct api_call *call, uint64_t revision, json_t *note)
+{
+	(void)revision;
+	(void)note;
+	api_respond_empty(call, 204);
 }
 
 /* A path is not gone before its gateways let go of it: the deletion is a change of what is wanted.
  */
-static bool delete_path(struct api_call *call, struct draft *draft)
+static void delete_path(struct api_call *call, struct draft *draft)
 {
 	struct object *object = draft_edit(draft, KIND_PATH, call->name);
-	uint64_t revision;
 
 	if (!object) {
 		problem_set(&call->problem, 503, "out-of-memory", "try again");
-		return false;
+		return;
 	}
 	object->path.assigned.is_deleting = true;
-	if (draft_commit(draft, &revision)) {
+	api_commit(call, draft, answer_draining, NULL);
+}
+
+static void delete_object(struct api_call *call, struct draft *draft)
+{
+	if (draft_delete(draft, call->kind, call->name))
 		problem_set(&call->problem, 503, "out-of-memory", "try again");
-		return false;
-	}
-	/* The answer shows it draining, even where nobody has to be waited for. */
-	api_path_step(call->api, store_get(call->api->store, KIND_PATH, call->name));
-	return true;
+	else if (validate_draft(draft, &call->problem))
+		api_commit(call, draft, answer_deleted, NULL);
 }
 
 void api_delete(struct api_call *call)
 {
-	const struct object *object = find_object(call);
+	const struct object *object = store_head_get(call->api->store, call->kind, call->name);
 	struct draft draft = draft_begin(call->api->store);
-	uint64_t revision;
 
-	if (!object || !check_preconditions(call, object))
-		return;
-	if (call->kind == KIND_PATH) {
-		if (delete_path(call, &draft))
-			api_wait_begin(call, store_get(call->api->store, KIND_PATH, call->name));
-	} else if (draft_delete(&draft, call->kind, call->name)) {
-		problem_set(&call->problem, 503, "out-of-memory", "try again");
-	} else if (validate_draft(&draft, &call->problem) &&
-		   api_draft_commit(call->api, &draft, &revision, &call->problem)) {
-		api_respond_empty(call, 204);
-	}
+	if (!object)
+		problem_set(&call->problem, 404, "not-found", "there is no %s %s",
+			    model_kind_name(call->kind), call->name);
+	else if (api_preconditions(call, object) && !is_kept_by_cluster(object, &call->problem))
+		(call->kind == KIND_PATH ? delete_path : delete_object)(call, &draft);
 	draft_free(&draft);
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "control/io/api_internal.h"
+#include "control/io/validate.h"
 
 /* The path's end where this gateway is, -1 when it is at none. */
 static int end_of(const struct api *api, const struct object *object, const char *gateway)
@@ -15,7 +16,8 @@ static int end_of(const struct api *api, const struct object *object, const char
 	return -1;
 }
 
-static void note_path(struct api *api, const struct live_gateway *from, json_t *entry)
+static void note_path(struct api *api, const struct live_gateway *from, uint64_t boot,
+		      json_t *entry)
 {
 	const char *name = json_string_value(json_object_get(entry, "name"));
 	json_int_t id = json_integer_value(json_object_get(entry, "id"));
@@ -28,6 +30,8 @@ static void note_path(struct api *api, const struct live_gateway *from, json_t *
 		return;
 	end = end_of(api, object, from->name);
 	path = live_path(&api->live, object);
+	if (end >= 0)
+		usage_table_report(api->usage, object, (unsigned int)end, from->name, boot, entry);
 	if (path && end >= 0)
 		live_path_report(path, (enum model_end)end, from, entry);
 }
@@ -37,6 +41,7 @@ void api_report(struct api_call *call)
 	struct api *api = call->api;
 	struct gateway_traits before;
 	struct live_gateway *gateway;
+	json_int_t wan_mtu, boot;
 	json_t *entry;
 	size_t index;
 
@@ -52,11 +57,29 @@ void api_report(struct api_call *call)
 	before = gateway->traits;
 	if (!live_report(gateway, call->body, loop_now_ns(api->loop), &call->problem))
 		return;
+	wan_mtu = json_integer_value(json_object_get(call->body, "wan_mtu"));
+	boot = json_integer_value(json_object_get(call->body, "boot"));
+	validate_note_gateway(api->ledger, call->name, &gateway->traits,
+			      wan_mtu > 0 && wan_mtu <= UINT16_MAX ? (uint32_t)wan_mtu : 0);
 	json_array_foreach (json_object_get(call->body, "paths"), index, entry)
-		note_path(api, gateway, entry);
+		note_path(api, gateway, boot > 0 ? (uint64_t)boot : 0, entry);
 	/* The far gateways are told this one's port, lanes, MTU and certificate. */
 	if (memcmp(&before, &gateway->traits, sizeof(before)) != 0)
 		api_changed(api);
-	loop_timer_set(api->loop, &api->refresh, loop_now_ns(api->loop));
+	api_refresh_soon(api);
+	api_respond_empty(call, 204);
+}
+
+void api_alive(struct api_call *call)
+{
+	struct live_gateway *gateway = NULL;
+
+	if (store_get(call->api->store, KIND_GATEWAY, call->name))
+		gateway = live_gateway(&call->api->live, call->name);
+	if (!gateway) {
+		problem_set(&call->problem, 404, "not-found", "there is no gateway %s", call->name);
+		return;
+	}
+	gateway->alive_ns = loop_now_ns(call->api->loop);
 	api_respond_empty(call, 204);
 }

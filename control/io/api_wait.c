@@ -4,7 +4,7 @@
 #include "control/io/api_internal.h"
 
 /* These end every wait: nothing better will come by itself. */
-#define FINAL_STATES (1u << PATH_FAILED | 1u << PATH_RELEASED)
+#define FINAL_STATES (1u << PATH_FAILED | 1u << PATH_RELEASED | 1u << PATH_EXPIRED)
 
 struct api_waiter {
 	struct api *api;

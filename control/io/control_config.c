@@ -2,18 +2,36 @@
 
 #include <string.h>
 
+#include "control/core/units.h"
 #include "control/io/listen_socket.h"
+#include "control/io/store.h"
+#include "control/io/usage_table.h"
 #include "control/io/yaml_check.h"
 
 #define LISTEN_MAX 8
 
 static const cyaml_strval_t logs[] = {
-	{"error", CONTROL_LOG_ERROR},
 	{"info", CONTROL_LOG_INFO},
+	{"error", CONTROL_LOG_ERROR},
 };
 
 static const cyaml_schema_value_t listen_entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 108),
+};
+
+static const cyaml_schema_field_t store_fields[] = {
+	CYAML_FIELD_STRING_PTR("path", CYAML_FLAG_POINTER, struct control_store, path, 1, 4000),
+	CYAML_FIELD_UINT("keep_revisions", CYAML_FLAG_OPTIONAL, struct control_store,
+			 keep_revisions),
+	CYAML_FIELD_UINT("keep_days", CYAML_FLAG_OPTIONAL, struct control_store, keep_days),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t usage_fields[] = {
+	CYAML_FIELD_STRING_PTR("interval", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			       struct control_usage, interval, 1, 32),
+	CYAML_FIELD_UINT("keep_days", CYAML_FLAG_OPTIONAL, struct control_usage, keep_days),
+	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t fields[] = {
@@ -21,12 +39,52 @@ static const cyaml_schema_field_t fields[] = {
 			     struct control_config, listen, &listen_entry, 1, LISTEN_MAX),
 	CYAML_FIELD_ENUM("log", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct control_config, log,
 			 logs, CYAML_ARRAY_LEN(logs)),
+	CYAML_FIELD_MAPPING("store", CYAML_FLAG_OPTIONAL, struct control_config, store,
+			    store_fields),
+	CYAML_FIELD_MAPPING("usage", CYAML_FLAG_OPTIONAL, struct control_config, usage,
+			    usage_fields),
+	CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+				struct control_config, access.tls, control_tls_fields),
+	CYAML_FIELD_BOOL("insecure", CYAML_FLAG_OPTIONAL, struct control_config,
+			 access.is_insecure),
+	CYAML_FIELD_STRING_PTR("plain_role", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			       struct control_config, access.plain_role, 1, 16),
+	CYAML_FIELD_SEQUENCE("users", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+			     struct control_config, access.users, &control_user_entry, 0,
+			     ACCESS_UIDS_MAX),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct control_config, fields),
 };
+
+/* 0: the file says none that holds. */
+uint64_t control_usage_interval_ns(const struct control_usage *usage)
+{
+	uint64_t ns = USAGE_INTERVAL_NS;
+
+	if (usage->interval && (units_parse_time(usage->interval, &ns) ||
+				ns < USAGE_INTERVAL_MIN_NS || ns > USAGE_INTERVAL_MAX_NS))
+		return 0;
+	return ns;
+}
+
+uint32_t control_usage_days(const struct control_usage *usage)
+{
+	return usage->keep_days ? usage->keep_days : USAGE_KEEP_DAYS;
+}
+
+static bool usage_is_sound(const struct control_config *config, const char *path, char *error,
+			   size_t size)
+{
+	if (control_usage_interval_ns(&config->usage))
+		return true;
+	snprintf(error, size,
+		 "%s: usage: interval: %s is no time from 100ms to 24h; write 60s or 5m", path,
+		 config->usage.interval);
+	return false;
+}
 
 struct control_config *control_config_load(const char *path, char *error, size_t size)
 {
@@ -53,7 +111,10 @@ struct control_config *control_config_load(const char *path, char *error, size_t
 		control_config_free(config);
 		return NULL;
 	}
-	return config;
+	if (usage_is_sound(config, path ? path : "defaults", error, size))
+		return config;
+	control_config_free(config);
+	return NULL;
 }
 
 void control_config_free(struct control_config *config)
@@ -69,4 +130,14 @@ void control_config_print(const struct control_config *config, FILE *out)
 	if (!config->listen_count)
 		fprintf(out, "  - \"%s\"\n", CONTROL_LISTEN_DEFAULT);
 	fprintf(out, "log: %s\n", logs[config->log].str);
+	fprintf(out, "store:\n  path: \"%s\"\n",
+		config->store.path ? config->store.path : STORE_MEMORY);
+	fprintf(out, "  keep_revisions: %llu\n  keep_days: %u\n",
+		(unsigned long long)(config->store.keep_revisions ? config->store.keep_revisions
+								  : STORE_KEEP_DEFAULT),
+		config->store.keep_days);
+	fprintf(out, "usage:\n  interval: %s\n  keep_days: %u\n",
+		config->usage.interval ? config->usage.interval : "60s",
+		control_usage_days(&config->usage));
+	control_access_print(&config->access, out);
 }

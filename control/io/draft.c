@@ -9,6 +9,25 @@ struct draft draft_begin(struct store *store)
 	return (struct draft){.store = store};
 }
 
+struct draft draft_view(struct store *store)
+{
+	return (struct draft){.store = store, .is_view = true};
+}
+
+static const struct object *below_get(const struct draft *draft, enum model_kind kind,
+				      const char *name)
+{
+	return draft->is_view ? store_get(draft->store, kind, name)
+			      : store_head_get(draft->store, kind, name);
+}
+
+static const struct object *below_next(const struct draft *draft, enum model_kind kind,
+				       const char *name)
+{
+	return draft->is_view ? store_next(draft->store, kind, name)
+			      : store_head_next(draft->store, kind, name);
+}
+
 void draft_free(struct draft *draft)
 {
 	for (size_t i = 0; i < draft->count; i++)
@@ -47,7 +66,7 @@ static struct draft_item *item_add(struct draft *draft, enum model_kind kind, co
 		free(item);
 		return NULL;
 	}
-	item->old = store_get(draft->store, kind, name);
+	item->old = below_get(draft, kind, name);
 	draft->items[draft->count++] = item;
 	return item;
 }
@@ -87,19 +106,19 @@ const struct object *draft_get(const struct draft *draft, enum model_kind kind, 
 
 	if (item)
 		return item->is_delete ? NULL : &item->object;
-	return store_get(draft->store, kind, name);
+	return below_get(draft, kind, name);
 }
 
 const struct object *draft_next(const struct draft *draft, enum model_kind kind, const char *name)
 {
-	const struct object *stored = store_next(draft->store, kind, name);
+	const struct object *stored = below_next(draft, kind, name);
 	const struct draft_item *item = name_index_next(&draft->by_name[kind], name);
 
 	/* Both lists go on in step: to walk them all must not cost more than their length. */
 	while (item && (!stored || strcmp(item->name, stored->name) <= 0)) {
 		if (!item->is_delete)
 			return &item->object;
-		stored = store_next(draft->store, kind, item->name);
+		stored = below_next(draft, kind, item->name);
 		item = name_index_next(&draft->by_name[kind], item->name);
 	}
 	return stored;
@@ -112,7 +131,7 @@ bool draft_item_is_changed(const struct draft_item *item)
 	return memcmp(&item->object, item->old, sizeof(item->object)) != 0;
 }
 
-int draft_commit(const struct draft *draft, uint64_t *revision)
+int draft_commit(const struct draft *draft, struct store_ticket *ticket)
 {
 	struct store_change *changes;
 	size_t count = 0;
@@ -134,7 +153,9 @@ int draft_commit(const struct draft *draft, uint64_t *revision)
 			.base_revision = item->old ? item->old->revision : 0,
 		};
 	}
-	ret = store_commit(draft->store, changes, count, revision);
+	if (ticket)
+		ticket->actor = draft->actor;
+	ret = store_commit(draft->store, changes, count, ticket);
 	free(changes);
 	return ret;
 }

@@ -1,13 +1,11 @@
 #include "control/io/h2_client.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/io/h2_client_internal.h"
@@ -26,6 +24,7 @@ static void connection_close(struct h2_client *client)
 	loop_timer_cancel(client->loop, &client->connect_timer);
 	loop_timer_cancel(client->loop, &client->keepalive_timer);
 	loop_timer_cancel(client->loop, &client->wake_timer);
+	h2_client_tls_end(client);
 	if (client->fd >= 0)
 		close(client->fd);
 	client->fd = -1;
@@ -40,6 +39,7 @@ static void connection_close(struct h2_client *client)
 static void client_free(struct h2_client *client)
 {
 	nghttp2_session_del(client->session);
+	h2_client_tls_free(client);
 	free(client->tx);
 	free(client);
 }
@@ -109,9 +109,11 @@ static int tx_append(struct h2_client *client, const uint8_t *data, size_t len)
 /* Takes from nghttp2 what it has to send, about one buffer full. 0 or -errno. */
 static int tx_fill(struct h2_client *client)
 {
+	bool is_open = !client->tls || tls_stream_is_secured(client->tls);
+
 	client->tx_len = 0;
 	client->tx_sent = 0;
-	while (client->tx_len < TX_BYTES_MIN) {
+	while (is_open && client->tx_len < TX_BYTES_MIN) {
 		const uint8_t *data;
 		ssize_t len = nghttp2_session_mem_send(client->session, &data);
 
@@ -122,7 +124,7 @@ static int tx_fill(struct h2_client *client)
 		if (tx_append(client, data, (size_t)len))
 			return -ENOMEM;
 	}
-	return 0;
+	return client->tls ? h2_client_tls_seal(client) : 0;
 }
 
 static int tx_submit(struct h2_client *client)
@@ -174,6 +176,14 @@ static void on_sent(struct loop_op *op, int result, void *arg)
 		client_lose(client, error);
 }
 
+/* Call between enter and leave. 0 or -errno. */
+static int rx_take(struct h2_client *client, size_t len)
+{
+	if (client->tls)
+		return h2_client_tls_input(client, client->rx, len);
+	return nghttp2_session_mem_recv(client->session, client->rx, len) < 0 ? -EPROTO : 0;
+}
+
 static int rx_submit(struct h2_client *client)
 {
 	return loop_recv(client->loop, &client->recv_op, client->fd, client->rx,
@@ -183,7 +193,6 @@ static int rx_submit(struct h2_client *client)
 static void on_received(struct loop_op *op, int result, void *arg)
 {
 	struct h2_client *client = arg;
-	ssize_t used;
 	int error;
 
 	(void)op;
@@ -194,10 +203,11 @@ static void on_received(struct loop_op *op, int result, void *arg)
 	client->last_rx_ns = loop_now_ns(client->loop);
 	client->pinged = false;
 	h2_client_enter(client);
-	used = nghttp2_session_mem_recv(client->session, client->rx, (size_t)result);
+	error = rx_take(client, (size_t)result);
 	if (!h2_client_leave(client))
 		return;
-	error = used < 0 ? -EPROTO : rx_submit(client);
+	if (!error)
+		error = rx_submit(client);
 	if (error)
 		client_lose(client, error);
 	else
@@ -276,7 +286,11 @@ static void on_connected(struct loop_op *op, int result, void *arg)
 	client->last_rx_ns = loop_now_ns(client->loop);
 	if (!client->url.is_unix)
 		setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	error = rx_submit(client);
+	error = h2_client_tls_begin(client);
+	if (!error && client->tls)
+		(void)tls_stream_read(client->tls, NULL, 0); /* begins the handshake */
+	if (!error)
+		error = rx_submit(client);
 	if (error)
 		client_lose(client, error);
 	else
@@ -314,41 +328,6 @@ int h2_client_start(struct h2_client *client)
 	return 0;
 }
 
-static int resolve_unix(struct h2_client *client)
-{
-	struct h2_address *address = &client->addresses[0];
-	struct sockaddr_un *un = (struct sockaddr_un *)&address->addr;
-
-	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, client->url.host, strlen(client->url.host) + 1);
-	address->len = sizeof(*un);
-	client->address_count = 1;
-	return 0;
-}
-
-static int resolve(struct h2_client *client)
-{
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *list;
-
-	if (client->url.is_unix)
-		return resolve_unix(client);
-	if (getaddrinfo(client->url.host, client->url.port, &hints, &list))
-		return -ENOENT;
-	for (struct addrinfo *entry = list; entry; entry = entry->ai_next) {
-		struct h2_address *address = &client->addresses[client->address_count];
-
-		if (client->address_count == H2_ADDRESSES_MAX ||
-		    entry->ai_addrlen > sizeof(address->addr))
-			break;
-		memcpy(&address->addr, entry->ai_addr, entry->ai_addrlen);
-		address->len = entry->ai_addrlen;
-		client->address_count++;
-	}
-	freeaddrinfo(list);
-	return 0;
-}
-
 static void client_init(struct h2_client *client, struct loop *loop)
 {
 	client->loop = loop;
@@ -375,7 +354,7 @@ struct h2_client *h2_client_create(struct loop *loop, const char *url)
 	client_init(client, loop);
 	err = url_parse(url, &client->url);
 	if (!err)
-		err = resolve(client);
+		err = h2_client_resolve(client);
 	if (err) {
 		client_free(client);
 		errno = -err;

@@ -2,7 +2,8 @@
  * An HTTP/2 client for one server on the event loop: many requests at once over one connection.
  *
  * One thread, the loop's. It speaks h2c with prior knowledge over TCP (http://host:port,
- * http://[::1]:port) or a unix socket (unix:/path). It connects when the first request needs it and
+ * http://[::1]:port) or a unix socket (unix:/path), and TLS 1.3 where the url says https://: the
+ * server's certificate must name the url's host. It connects when the first request needs it and
  * again when a request comes after a loss; it never retries a request and never waits between
  * attempts: that is the caller's to decide. Names are resolved once, in create, which may block: a
  * daemon that must never block is given a numeric address.
@@ -43,7 +44,8 @@ struct h2_request_options {
 	/*
 	 * The request is over and freed when this returns. error: 0 the response is complete;
 	 * -ETIMEDOUT its time is up; -EPROTO the server reset it or spoke no HTTP/2;
-	 * -ECONNRESET the connection was lost; another -errno: no connection (-ECONNREFUSED, ...).
+	 * -ECONNRESET the connection was lost; -EKEYREJECTED no TLS came about, for the reason
+	 * that h2_client_why has; another -errno: no connection (-ECONNREFUSED, ...).
 	 */
 	void (*on_close)(struct h2_request *request, int error, void *arg);
 	void *arg;
@@ -60,6 +62,14 @@ void h2_client_destroy(struct h2_client *client);
 void h2_client_set_keepalive(struct h2_client *client, uint64_t interval_ns, uint64_t timeout_ns);
 /* Of the TCP connection and the server's first SETTINGS together; 5 s as created. */
 void h2_client_set_connect_timeout(struct h2_client *client, uint64_t timeout_ns);
+/*
+ * For https: who is trusted, and the own certificate. The paths are copied and the files read at
+ * each connection. 0 or -ENOMEM.
+ */
+struct tls_files;
+int h2_client_set_tls(struct h2_client *client, const struct tls_files *files);
+/* One line about the last -EKEYREJECTED; "" before, and after a new attempt began. */
+const char *h2_client_why(const struct h2_client *client);
 bool h2_client_is_connected(const struct h2_client *client);
 /* Drops the connection: every open request gets -ECONNRESET, from the loop. */
 void h2_client_reset(struct h2_client *client);

@@ -1,6 +1,7 @@
 /*
- * The client's insides, shared by its two files: h2_client.c owns the connection, h2_request.c the
- * requests and what nghttp2 calls. The loop's thread.
+ * The client's insides, shared by its files: h2_client.c owns the connection, h2_client_tls.c its
+ * TLS, h2_client_address.c where it leads, h2_request.c the requests and what nghttp2 calls. The
+ * loop's thread.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #include "control/io/h2_client.h"
+#include "control/io/tls_stream.h"
 #include "control/io/url.h"
 
 struct h2_address {
@@ -50,6 +52,9 @@ struct h2_client {
 	bool ready;	     /* the server's SETTINGS came */
 	uint32_t connection; /* counts them */
 	nghttp2_session *session;
+	char *tls_ca, *tls_cert, *tls_key; /* paths; NULL: none */
+	struct tls_stream *tls;		   /* NULL: plain, or no connection */
+	char why[320];
 	struct loop_op connect_op, recv_op, send_op;
 	struct loop_timer connect_timer, keepalive_timer, wake_timer;
 	uint64_t connect_timeout_ns, interval_ns, timeout_ns;
@@ -78,6 +83,18 @@ bool h2_client_leave(struct h2_client *client);
 void h2_client_wake(struct h2_client *client);
 /* Starts a connection where there is none. 0 or -ENOMEM. */
 int h2_client_start(struct h2_client *client);
+
+/* h2_client_address.c: the addresses of the url. 0 or -ENOENT. May block. */
+int h2_client_resolve(struct h2_client *client);
+
+/* h2_client_tls.c. Begin: 0, -ENOMEM or -EKEYREJECTED. End: with the connection; twice is fine. */
+int h2_client_tls_begin(struct h2_client *client);
+void h2_client_tls_end(struct h2_client *client);
+void h2_client_tls_free(struct h2_client *client);
+/* Turns what is in tx into what TLS has to send. 0 or -errno. */
+int h2_client_tls_seal(struct h2_client *client);
+/* Hands on what the server's bytes hold. Call between enter and leave. 0 or -errno. */
+int h2_client_tls_input(struct h2_client *client, const uint8_t *data, size_t len);
 
 /* NULL or the nghttp2 session of a new connection with its SETTINGS queued. */
 nghttp2_session *h2_request_session(struct h2_client *client);

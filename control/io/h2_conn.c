@@ -1,25 +1,21 @@
 #include "control/io/h2_server_internal.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define NS_PER_S	  1000000000ull
-#define CHECK_NS	  (2 * NS_PER_S)
-#define FIRST_REQUEST_NS  (15 * NS_PER_S)
-#define SLOW_REQUEST_NS	  (60 * NS_PER_S)
-#define IDLE_NS		  (300 * NS_PER_S)
-#define STALLED_NS	  (60 * NS_PER_S)
-#define REFUSED_LINGER_NS NS_PER_S
+#define NS_PER_S	 1000000000ull
+#define FIRST_REQUEST_NS (15 * NS_PER_S)
+#define IDLE_NS		 (300 * NS_PER_S)
+#define STALLED_NS	 (60 * NS_PER_S)
 /* The largest frame we send: DATA of 16 KiB, or one block of response headers. */
 #define H2_FRAME_ROOM (17u << 10)
-
-static const char refusal_body[] =
-	"{\"type\":\"about:blank\",\"title\":\"HTTP Version Not Supported\",\"status\":505,"
-	"\"code\":\"http2-required\",\"retryable\":false,\"detail\":\"this server speaks HTTP/2 only; "
-	"use prior knowledge, e.g. curl --http2-prior-knowledge\"}\n";
+/* Frames that TLS seals in one go: they fit the send buffer with all that TLS adds. */
+#define H2_SEALED_BYTES (2 * H2_FRAME_ROOM)
 
 static void on_recv(struct loop_op *op, int result, void *arg);
 static void on_sent(struct loop_op *op, int result, void *arg);
@@ -31,7 +27,14 @@ static void start_recv(struct h2_conn *conn)
 		h2_conn_doom(conn);
 }
 
-static void start_send(struct h2_conn *conn)
+/* A client that does not take the answers to its frames is not read on. */
+static void receive_on(struct h2_conn *conn)
+{
+	if (!loop_op_is_pending(&conn->recv_op) && !conn->is_doomed && !h2_limits_is_choked(conn))
+		start_recv(conn);
+}
+
+void h2_conn_send(struct h2_conn *conn)
 {
 	if (loop_send(conn->server->loop, &conn->send_op, conn->fd,
 		      conn->send_buffer + conn->send_first, conn->send_len))
@@ -44,6 +47,19 @@ void h2_conn_doom(struct h2_conn *conn)
 	loop_timer_set(conn->server->loop, &conn->timer, loop_now_ns(conn->server->loop));
 }
 
+/* Without it the other end could not tell an end from a cut. Where the socket takes it at once. */
+static void say_goodbye(struct h2_conn *conn)
+{
+	size_t len;
+
+	if (!conn->tls || conn->send_len)
+		return;
+	tls_stream_shut(conn->tls);
+	len = tls_stream_get(conn->tls, conn->send_buffer, sizeof(conn->send_buffer));
+	if (len)
+		(void)!send(conn->fd, conn->send_buffer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void h2_conn_close(struct h2_conn *conn)
 {
 	struct h2_server *server = conn->server;
@@ -53,8 +69,11 @@ void h2_conn_close(struct h2_conn *conn)
 	loop_cancel(server->loop, &conn->send_op);
 	while (conn->exchanges)
 		h2_exchange_close(conn->exchanges);
+	h2_queue_forget(conn);
 	loop_timer_cancel(server->loop, &conn->timer);
 	nghttp2_session_del(conn->session);
+	say_goodbye(conn);
+	tls_stream_free(conn->tls);
 	close(conn->fd);
 	if (conn->prev)
 		conn->prev->next = conn->next;
@@ -67,20 +86,43 @@ void h2_conn_close(struct h2_conn *conn)
 }
 
 /* One frame at most comes out of the session at a time; there is always room for the next. */
-static int fill_send_buffer(struct h2_conn *conn)
+static int fill_frames(struct h2_conn *conn, uint8_t *buffer, uint32_t size, uint32_t *filled)
 {
-	while (sizeof(conn->send_buffer) - conn->send_len >= H2_FRAME_ROOM) {
+	while (size - *filled >= H2_FRAME_ROOM) {
 		const uint8_t *data;
 		ssize_t len = nghttp2_session_mem_send(conn->session, &data);
 
 		if (len <= 0)
 			return (int)len;
-		if ((size_t)len > sizeof(conn->send_buffer) - conn->send_len)
+		if ((size_t)len > size - *filled)
 			return NGHTTP2_ERR_BUFFER_ERROR;
-		memcpy(conn->send_buffer + conn->send_len, data, (size_t)len);
-		conn->send_len += (uint32_t)len;
+		memcpy(buffer + *filled, data, (size_t)len);
+		*filled += (uint32_t)len;
 	}
 	return 0;
+}
+
+/* What TLS has to say itself, and frames once it is through with that. */
+static int fill_sealed(struct h2_conn *conn)
+{
+	uint8_t frames[H2_SEALED_BYTES];
+	uint32_t len = 0;
+	int ret = 0;
+
+	if (conn->phase == H2_CONN_OPEN)
+		ret = fill_frames(conn, frames, sizeof(frames), &len);
+	if (ret < 0 || tls_stream_write(conn->tls, frames, len))
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	conn->send_len =
+		(uint32_t)tls_stream_get(conn->tls, conn->send_buffer, sizeof(conn->send_buffer));
+	return 0;
+}
+
+static int fill_send_buffer(struct h2_conn *conn)
+{
+	if (conn->tls)
+		return fill_sealed(conn);
+	return fill_frames(conn, conn->send_buffer, sizeof(conn->send_buffer), &conn->send_len);
 }
 
 static bool is_over(const struct h2_conn *conn)
@@ -90,22 +132,33 @@ static bool is_over(const struct h2_conn *conn)
 	       !nghttp2_session_want_write(conn->session);
 }
 
+/* Closing with unread bytes would reset the connection and eat the GOAWAY. */
+static void linger(struct h2_conn *conn)
+{
+	conn->phase = H2_CONN_REFUSED;
+	say_goodbye(conn);
+	shutdown(conn->fd, SHUT_WR);
+}
+
 void h2_conn_flush(struct h2_conn *conn)
 {
 	int ret;
 
-	if (conn->phase != H2_CONN_OPEN || conn->is_busy || conn->is_doomed || conn->send_len)
+	if (conn->is_busy || conn->is_doomed || conn->send_len ||
+	    (conn->phase != H2_CONN_OPEN && !conn->tls))
 		return;
 	conn->is_busy = true;
 	ret = fill_send_buffer(conn);
 	conn->is_busy = false;
-	if (ret < 0 || is_over(conn)) {
+	if (ret < 0 || (is_over(conn) && !conn->is_ending)) {
 		h2_conn_doom(conn);
 		return;
 	}
+	if (is_over(conn))
+		linger(conn);
 	if (conn->send_len) {
 		conn->written_ns = loop_now_ns(conn->server->loop);
-		start_send(conn);
+		h2_conn_send(conn);
 	}
 }
 
@@ -122,83 +175,29 @@ static void on_sent(struct loop_op *op, int result, void *arg)
 	conn->send_first += (uint32_t)result;
 	conn->send_len -= (uint32_t)result;
 	if (conn->send_len) {
-		start_send(conn);
+		h2_conn_send(conn);
 		return;
 	}
 	conn->send_first = 0;
-	if (conn->phase == H2_CONN_REFUSED) {
-		/* Closing with unread bytes would reset the connection and eat the answer. */
-		shutdown(conn->fd, SHUT_WR);
-		return;
-	}
 	h2_conn_flush(conn);
-}
-
-static void refuse_http1(struct h2_conn *conn)
-{
-	conn->phase = H2_CONN_REFUSED;
-	conn->send_len = (uint32_t)snprintf((char *)conn->send_buffer, sizeof(conn->send_buffer),
-					    "HTTP/1.1 505 HTTP Version Not Supported\r\n"
-					    "content-type: application/problem+json\r\n"
-					    "connection: close\r\ncontent-length: %zu\r\n\r\n%s",
-					    sizeof(refusal_body) - 1, refusal_body);
-	start_send(conn);
-	loop_timer_set(conn->server->loop, &conn->timer,
-		       loop_now_ns(conn->server->loop) + REFUSED_LINGER_NS);
-}
-
-static void session_input(struct h2_conn *conn, const uint8_t *data, size_t len)
-{
-	ssize_t taken;
-
-	conn->is_busy = true;
-	taken = nghttp2_session_mem_recv(conn->session, data, len);
-	conn->is_busy = false;
-	if (taken < 0)
-		h2_conn_doom(conn);
-	else
-		h2_conn_flush(conn);
-}
-
-/* Compares the first bytes with the client's magic; hands them on when they are all there. */
-static void preface_input(struct h2_conn *conn, const uint8_t *data, size_t len)
-{
-	static const char magic[] = NGHTTP2_CLIENT_MAGIC;
-	size_t wanted = sizeof(conn->preface) - conn->preface_len;
-	size_t part = len < wanted ? len : wanted;
-
-	memcpy(conn->preface + conn->preface_len, data, part);
-	conn->preface_len += (uint32_t)part;
-	if (memcmp(conn->preface, magic, conn->preface_len) != 0) {
-		refuse_http1(conn);
-		return;
-	}
-	if (conn->preface_len < sizeof(conn->preface))
-		return;
-	if (h2_session_open(conn)) {
-		h2_conn_doom(conn);
-		return;
-	}
-	conn->phase = H2_CONN_OPEN;
-	session_input(conn, conn->preface, conn->preface_len);
-	if (part < len)
-		session_input(conn, data + part, len - part);
+	receive_on(conn);
+	/* Closing with unread bytes would reset the connection and eat the answer. */
+	if (conn->phase == H2_CONN_REFUSED && !conn->send_len)
+		shutdown(conn->fd, SHUT_WR);
 }
 
 static void on_recv(struct loop_op *op, int result, void *arg)
 {
 	struct h2_conn *conn = arg;
+	bool is_refused = conn->phase == H2_CONN_REFUSED;
 
 	(void)op;
-	if (result <= 0) {
+	if (result <= 0 || (is_refused && ++conn->lingered > H2_LINGER_RECVS)) {
 		h2_conn_close(conn);
 		return;
 	}
-	if (conn->phase == H2_CONN_OPEN)
-		session_input(conn, conn->recv_buffer, (size_t)result);
-	else if (conn->phase == H2_CONN_PREFACE)
-		preface_input(conn, conn->recv_buffer, (size_t)result);
-	start_recv(conn);
+	h2_input(conn, conn->recv_buffer, (size_t)result);
+	receive_on(conn);
 }
 
 void h2_conn_goaway(struct h2_conn *conn, uint32_t error)
@@ -215,26 +214,9 @@ void h2_conn_goaway(struct h2_conn *conn, uint32_t error)
 	h2_conn_flush(conn);
 }
 
-/* Half a request, or a whole response that the client's window never lets out. */
-static bool is_stuck(const struct h2_exchange *ex, uint64_t now_ns)
-{
-	if (!ex->is_complete)
-		return now_ns - ex->begun_ns > SLOW_REQUEST_NS;
-	return ex->is_ended && ex->out_len && now_ns - ex->moved_ns > STALLED_NS;
-}
-
-static void reset_stuck(struct h2_conn *conn, uint64_t now_ns)
-{
-	for (struct h2_exchange *ex = conn->exchanges; ex; ex = ex->next) {
-		if (is_stuck(ex, now_ns))
-			nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, ex->stream_id,
-						  NGHTTP2_CANCEL);
-	}
-}
-
 static bool is_useless(const struct h2_conn *conn, uint64_t now_ns)
 {
-	if (conn->is_doomed || conn->phase == H2_CONN_REFUSED)
+	if (conn->is_doomed || conn->is_ending || conn->phase == H2_CONN_REFUSED)
 		return true;
 	if (!conn->has_request && now_ns - conn->opened_ns > FIRST_REQUEST_NS)
 		return true;
@@ -250,19 +232,34 @@ static void on_check(struct loop_timer *timer, void *arg)
 		h2_conn_close(conn);
 		return;
 	}
-	loop_timer_set(conn->server->loop, timer, now_ns + CHECK_NS);
+	loop_timer_set(conn->server->loop, timer, now_ns + H2_CHECK_NS);
 	if (conn->phase != H2_CONN_OPEN)
 		return;
-	reset_stuck(conn, now_ns);
-	conn->resets -= conn->resets < H2_RESETS_DECAY ? conn->resets : H2_RESETS_DECAY;
+	h2_limits_check(conn, now_ns);
 	if (!conn->exchanges && now_ns - conn->active_ns > IDLE_NS)
 		h2_conn_goaway(conn, NGHTTP2_NO_ERROR);
 	h2_conn_flush(conn);
 }
 
-void h2_conn_open(struct h2_server *server, int fd)
+static struct h2_conn *conn_create(const struct h2_server *server, bool is_tls)
 {
-	struct h2_conn *conn = calloc(1, sizeof(*conn));
+	struct h2_conn *conn = malloc(sizeof(*conn));
+
+	/* Not the buffers: pages of them that are never used take no memory. */
+	if (conn)
+		memset(conn, 0, offsetof(struct h2_conn, recv_buffer));
+	if (!conn || !is_tls)
+		return conn;
+	conn->tls = access_tls(server->access);
+	if (conn->tls)
+		return conn;
+	free(conn);
+	return NULL;
+}
+
+void h2_conn_open(struct h2_server *server, int fd, bool is_tls)
+{
+	struct h2_conn *conn = conn_create(server, is_tls);
 
 	if (!conn) {
 		close(fd);
@@ -273,12 +270,17 @@ void h2_conn_open(struct h2_server *server, int fd)
 	conn->recv_op = (struct loop_op){.on_done = on_recv, .arg = conn};
 	conn->send_op = (struct loop_op){.on_done = on_sent, .arg = conn};
 	conn->timer = (struct loop_timer){.on_expire = on_check, .arg = conn};
-	conn->opened_ns = conn->active_ns = loop_now_ns(server->loop);
+	conn->opened_ns = conn->active_ns = conn->moved_ns = loop_now_ns(server->loop);
 	conn->next = server->conns;
 	if (conn->next)
 		conn->next->prev = conn;
 	server->conns = conn;
 	server->conn_count++;
-	loop_timer_set(server->loop, &conn->timer, conn->opened_ns + CHECK_NS);
+	loop_timer_set(server->loop, &conn->timer, conn->opened_ns + H2_CHECK_NS);
 	start_recv(conn);
+}
+
+const struct identity *h2_exchange_identity(const struct h2_exchange *exchange)
+{
+	return &exchange->conn->identity;
 }

@@ -19,6 +19,7 @@ struct h2_server *h2_server_create(struct loop *loop, const struct h2_server_han
 	server->loop = loop;
 	server->handler = *handler;
 	server->accept_timer = (struct loop_timer){.on_expire = on_accept_again, .arg = server};
+	h2_queue_init(server);
 	if (h2_session_callbacks_create(&server->callbacks)) {
 		free(server);
 		errno = ENOMEM;
@@ -51,19 +52,29 @@ static void on_accept(struct loop_op *op, int result, void *arg)
 	(void)op;
 	if (result < 0) {
 		/* Out of descriptors, or a peer that left the queue: try again a little later. */
+		bool has_room =
+			(result == -EMFILE || result == -ENFILE) && h2_limits_make_room(server);
+
 		loop_timer_set(server->loop, &server->accept_timer,
-			       loop_now_ns(server->loop) + ACCEPT_AGAIN_NS);
+			       loop_now_ns(server->loop) + (has_room ? 0 : ACCEPT_AGAIN_NS));
 		return;
 	}
-	if (server->conn_count >= H2_CONNS_MAX || server->is_draining) {
+	if (server->is_draining ||
+	    (server->conn_count >= H2_CONNS_MAX && !h2_limits_make_room(server))) {
 		close(result);
 		return;
 	}
+	server->counters.conns_accepted++;
 	set_socket_options(result);
-	h2_conn_open(server, result);
+	h2_conn_open(server, result, listener->is_tls);
 }
 
-int h2_server_listen(struct h2_server *server, int fd)
+void h2_server_set_access(struct h2_server *server, struct access *access)
+{
+	server->access = access;
+}
+
+static int listen_on(struct h2_server *server, int fd, bool is_tls)
 {
 	struct h2_listener *listener;
 	int ret;
@@ -75,11 +86,22 @@ int h2_server_listen(struct h2_server *server, int fd)
 		.server = server,
 		.op = {.on_done = on_accept, .arg = listener},
 		.fd = fd,
+		.is_tls = is_tls,
 	};
 	ret = loop_accept(server->loop, &listener->op, fd);
 	if (!ret)
 		server->listener_count++;
 	return ret;
+}
+
+int h2_server_listen(struct h2_server *server, int fd)
+{
+	return listen_on(server, fd, false);
+}
+
+int h2_server_listen_tls(struct h2_server *server, int fd)
+{
+	return access_has_tls(server->access) ? listen_on(server, fd, true) : -EINVAL;
 }
 
 static void on_accept_again(struct loop_timer *timer, void *arg)
@@ -132,6 +154,7 @@ void h2_server_drain(struct h2_server *server, void (*on_drained)(void *arg), vo
 	if (server->is_draining)
 		return;
 	server->is_draining = true;
+	server->drain_ns = loop_now_ns(server->loop);
 	server->on_drained = on_drained;
 	server->on_drained_arg = arg;
 	server->drained_timer.on_expire = on_drained_timer;
@@ -150,6 +173,7 @@ void h2_server_destroy(struct h2_server *server)
 	while (server->conns)
 		h2_conn_close(server->conns);
 	loop_timer_cancel(server->loop, &server->drained_timer);
+	loop_timer_cancel(server->loop, &server->turn_timer);
 	nghttp2_session_callbacks_del(server->callbacks);
 	free(server);
 }

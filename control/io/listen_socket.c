@@ -18,6 +18,8 @@
 #define BIND_TRIES    10
 #define BIND_PAUSE_NS 50000000
 #define UNIX_PREFIX   "unix:"
+#define HTTP_PREFIX   "http://"
+#define HTTPS_PREFIX  "https://"
 
 union address {
 	struct sockaddr any;
@@ -68,16 +70,35 @@ static socklen_t parse_host(const char *host, in_port_t port, union address *out
 	return sizeof(out->v6);
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+enum listen_scheme listen_address_scheme(const char *address)
+{
+	if (begins(address, HTTPS_PREFIX))
+		return LISTEN_HTTPS;
+	if (begins(address, HTTP_PREFIX) || begins(address, UNIX_PREFIX))
+		return LISTEN_HTTP;
+	return LISTEN_ANY;
+}
+
 /* The length of the address, 0 when the text is none. */
 static socklen_t parse(const char *text, union address *out)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon;
 	char host[64];
 	in_port_t port;
 
 	memset(out, 0, sizeof(*out));
-	if (!strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)))
+	if (begins(text, UNIX_PREFIX))
 		return parse_unix(text + strlen(UNIX_PREFIX), out);
+	if (begins(text, HTTPS_PREFIX))
+		text += strlen(HTTPS_PREFIX);
+	else if (begins(text, HTTP_PREFIX))
+		text += strlen(HTTP_PREFIX);
+	colon = strrchr(text, ':');
 	if (!colon || (size_t)(colon - text) >= sizeof(host) || !parse_port(colon + 1, &port))
 		return 0;
 	memcpy(host, text, (size_t)(colon - text));
@@ -198,6 +219,10 @@ int listen_socket_open(const char *address, char *bound, size_t bound_size, char
 			close(fd);
 		return -1;
 	}
+	/* Who may do what is known by the caller's user (access.h); the folder can keep others out.
+	 */
+	if (parsed.any.sa_family == AF_UNIX)
+		(void)chmod(parsed.local.sun_path, 0666);
 	tell_bound(fd, address, bound, bound_size);
 	return fd;
 }

@@ -1,5 +1,6 @@
 /*
- * Listening sockets from text: "127.0.0.1:7700", "[::1]:7700", "unix:/run/causeway/control".
+ * Listening sockets from text: "127.0.0.1:7700", "[::1]:7700", "unix:/run/causeway/control". An
+ * http:// or https:// before an address and port says what is spoken there.
  */
 #pragma once
 
@@ -14,5 +15,12 @@ int listen_socket_open(const char *address, char *bound, size_t bound_size, char
 		       size_t error_size);
 /* Is the text an address that listen_socket_open would try? */
 bool listen_address_is_valid(const char *address);
+enum listen_scheme {
+	LISTEN_ANY, /* the text does not say */
+	LISTEN_HTTP,
+	LISTEN_HTTPS
+};
+/* A unix socket is LISTEN_HTTP. */
+enum listen_scheme listen_address_scheme(const char *address);
 /* Can only this machine reach it? */
 bool listen_address_is_local(const char *address);

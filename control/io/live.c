@@ -61,11 +61,18 @@ struct live_path *live_path(struct live *live, const struct object *object)
 	if (!path)
 		return NULL;
 	model_name_set(path->name, object->name);
-	path_machine_init(&path->machine, object->path.assigned.proof_generation);
+	path_machine_init(&path->machine, &object->path.assigned);
+	path->first_revision = object->revision;
 	if (!name_index_set(&live->paths, path->name, path))
 		return path;
 	free(path);
 	return NULL;
+}
+
+void live_path_revive(struct live_path *path, const struct object *object)
+{
+	if (path->machine.state == PATH_EXPIRED && object->path.assigned.life != LIFE_EXPIRED)
+		path_machine_init(&path->machine, &object->path.assigned);
 }
 
 void live_gateway_forget(struct live *live, const char *name)
@@ -80,7 +87,11 @@ void live_path_forget(struct live *live, const char *name)
 
 bool live_gateway_is_fresh(const struct live_gateway *gateway, uint64_t now_ns)
 {
-	return gateway->report_count && now_ns - gateway->report_ns <= LIVE_SILENCE_NS;
+	uint64_t limit_ns = gateway->alive_ns ? LIVE_ALIVE_SILENCE_NS : LIVE_SILENCE_NS;
+	uint64_t heard_ns =
+		gateway->alive_ns > gateway->report_ns ? gateway->alive_ns : gateway->report_ns;
+
+	return gateway->report_count && now_ns - heard_ns <= limit_ns;
 }
 
 void live_time_now(char text[LIVE_TIME_BYTES])
@@ -105,6 +116,7 @@ static void transport_take(struct live_path_end *end, const struct live_gateway 
 	json_int_t wan_mtu = json_integer_value(json_object_get(from->report, "wan_mtu"));
 	uint32_t room = wan_mtu > TUNNEL_BYTES ? (uint32_t)wan_mtu - TUNNEL_BYTES : UINT32_MAX;
 
+	live_transport_clean(entry);
 	end->packet_bytes = from->traits.lan_mtu < room ? from->traits.lan_mtu : room;
 	if (strcmp(end->gateway, from->name) != 0)
 		live_samples_clear(&end->samples);
@@ -165,13 +177,18 @@ void live_path_traits(const struct live *live, const struct live_path *path,
 }
 
 void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
-		     const char *const gateways[2], uint64_t now_ns, struct path_facts *facts)
+		     const char *const gateways[2], uint64_t now_ns, uint64_t wall_ns,
+		     struct path_facts *facts)
 {
 	struct gateway_traits traits[2];
 
 	memset(facts, 0, sizeof(*facts));
 	live_path_traits(live, path, gateways, traits);
 	facts->is_deleting = object->path.assigned.is_deleting;
+	facts->life = object->path.assigned.life;
+	facts->expiry = object->path.assigned.expiry;
+	facts->is_early = object->path.start_ns > wall_ns;
+	facts->is_awaited = path->is_inherited && now_ns - live->begin_ns < LIVE_RETURN_NS;
 	facts->proof_generation = object->path.assigned.proof_generation;
 	for (int end = 0; end < 2; end++) {
 		const struct live_gateway *gateway = name_index_get(&live->gateways, gateways[end]);
@@ -185,12 +202,14 @@ void live_path_facts(struct live *live, const struct live_path *path, const stru
 		 * What a gateway does by the word of an earlier control still runs, but its numbers
 		 * are of another count.
 		 */
-		is_ours = gateway->applied_term == live->term;
+		/* What it did for an earlier path of this name is no proof of this one. */
+		is_ours = gateway->applied_term == live->term &&
+			  gateway->applied_revision >= path->first_revision;
 		if (is_ours && at->report_count == gateway->report_count &&
 		    !strcmp(at->gateway, gateway->name))
 			*out = at->facts;
 		out->is_fresh = true;
-		out->is_current = is_ours && gateway->applied_revision >= object->revision;
+		out->is_current = is_ours && gateway->applied_revision >= path->stage_revision;
 	}
 	for (int end = 0; end < 2; end++)
 		facts->ends[end].has_certificate = traits[end].certificate[0] != 0;

@@ -17,6 +17,11 @@
 #define LIVE_TIME_BYTES	 40
 /* A gateway reports each second; three missed reports are silence. */
 #define LIVE_SILENCE_NS 3000000000ull
+/* After a restart gateways come back within this time: an agent's longest back-off, and a report.
+ */
+#define LIVE_RETURN_NS 6000000000ull
+/* One that also says each 200 ms that it lives is missed sooner. */
+#define LIVE_ALIVE_SILENCE_NS 800000000ull
 
 /* Two looks at something that counts; NULL: none yet. live_transport.h makes rates of them. */
 struct live_samples {
@@ -28,6 +33,7 @@ struct live_gateway {
 	char name[MODEL_NAME_BYTES];
 	uint64_t report_count;
 	uint64_t report_ns; /* monotonic, of the last one */
+	uint64_t alive_ns;  /* of the last word that it lives; 0: it never said so */
 	char report_time[LIVE_TIME_BYTES];
 	uint64_t applied_revision, applied_term;
 	struct gateway_traits traits;
@@ -55,14 +61,18 @@ struct live_change {
 struct live_path {
 	char name[MODEL_NAME_BYTES];
 	struct path_machine machine;
+	uint64_t first_revision; /* of the object, when this control first saw it */
+	uint64_t stage_revision; /* the store's, when its gateways were last to be told otherwise */
 	struct live_path_end ends[2];
 	struct live_change history[LIVE_HISTORY_MAX]; /* a ring */
 	uint32_t change_count;
+	bool is_inherited; /* older than this control */
 };
 
 struct live {
 	struct name_index gateways, paths;
 	uint64_t term;
+	uint64_t begin_ns; /* monotonic: since when gateways can come */
 };
 
 void live_free(struct live *live);
@@ -89,9 +99,12 @@ void live_path_report(struct live_path *path, enum model_end end, const struct l
  */
 void live_path_traits(const struct live *live, const struct live_path *path,
 		      const char *const gateways[2], struct gateway_traits traits[2]);
-/* gateways: the names at the path's ends. */
+/* gateways: the names at the path's ends; wall_ns: since the epoch, for its window. */
 void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
-		     const char *const gateways[2], uint64_t now_ns, struct path_facts *facts);
+		     const char *const gateways[2], uint64_t now_ns, uint64_t wall_ns,
+		     struct path_facts *facts);
+/* A path that expired is wanted again: its machine begins anew, its history goes on. */
+void live_path_revive(struct live_path *path, const struct object *object);
 void live_path_trace(struct live_path *path, const struct path_trace *trace, uint64_t revision,
 		     const char *const gateways[2]);
 /* Why the path is in its state, for people. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "control/core/rfc3339.h"
 #include "control/io/json_place.h"
 #include "control/io/json_text.h"
 #include "control/io/live.h"
@@ -234,10 +235,33 @@ static json_t *ends_json(const struct live_path *path, const struct object *obje
 {
 	json_t *list = json_array();
 
-	for (int end = 0; end < 2; end++)
+	/* Of one that expired and drained nothing is left there. */
+	for (int end = 0; end < 2 && object->path.assigned.link[0]; end++)
 		json_array_append_new(list,
 				      end_json(path, object, end, gateways[end], is_fresh[end]));
 	return list;
+}
+
+/* Until when it is what it is. */
+static void add_deadlines(const struct path_assignment *assigned, json_t *json)
+{
+	const struct {
+		const char *name;
+		uint64_t ns;
+	} rows[] = {
+		{"hold_until", assigned->life == LIFE_HELD ? assigned->hold_until_ns : 0},
+		{"lease_until", assigned->life == LIFE_COMMITTED ? assigned->lease_until_ns : 0},
+		{"expired", assigned->expired_ns},
+	};
+	char text[RFC3339_TEXT_BYTES];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!rows[i].ns)
+			continue;
+		/* Whole milliseconds, as all times of the status. */
+		rfc3339_format(rows[i].ns / 1000000 * 1000000, text);
+		json_object_set_new(json, rows[i].name, json_string(text));
+	}
 }
 
 json_t *live_path_json(const struct live *live, const struct live_path *path,
@@ -261,5 +285,6 @@ json_t *live_path_json(const struct live *live, const struct live_path *path,
 			 history_json(path), "gateways",
 			 ends_json(path, object, gateways, is_fresh));
 	json_object_set_new(json, "transport", live_path_transport_json(path, is_fresh));
+	add_deadlines(assigned, json);
 	return json;
 }

@@ -54,6 +54,22 @@ bool live_links_are_sound(const struct json_place *report)
 	return true;
 }
 
+void live_transport_clean(json_t *entry)
+{
+	for (const char *const *key = turn_keys; *key; key++) {
+		json_t *object = json_object_get(entry, *key);
+		void *next, *at = json_object_iter(object);
+
+		for (; at; at = next) {
+			const json_t *value = json_object_iter_value(at);
+
+			next = json_object_iter_next(object, at);
+			if (!json_is_integer(value) || json_integer_value(value) < 0)
+				json_object_del(object, json_object_iter_key(at));
+		}
+	}
+}
+
 void live_transport_keep(json_t *entry, const json_t *former)
 {
 	for (const char *const *key = turn_keys; *key; key++) {

@@ -199,7 +199,8 @@ static bool when_down_read(const struct json_place *place, struct path *path)
 bool path_spec_read(const struct json_place *spec, struct object *object)
 {
 	static const char *const known[] = {"a",       "z",	"match",     "rate_bps",
-					    "max_bps", "class", "when_down", NULL};
+					    "max_bps", "class", "when_down", PATH_TERMS_KNOWN,
+					    NULL};
 	struct json_place a = json_place_member(spec, "a"), z = json_place_member(spec, "z");
 	struct json_place match = json_place_member(spec, "match");
 	struct json_place rate = json_place_member(spec, "rate_bps");
@@ -211,7 +212,8 @@ bool path_spec_read(const struct json_place *spec, struct object *object)
 	return json_read_object(spec, known) && end_read(&a, &path->ends[END_A]) &&
 	       end_read(&z, &path->ends[END_Z]) && matches_read(&match, path) &&
 	       rates_read(&rate, path->rate_bps) && max_rates_read(&max, path) &&
-	       class_read(&class, path) && when_down_read(&when_down, path);
+	       class_read(&class, path) && when_down_read(&when_down, path) &&
+	       path_terms_read(spec, path);
 }
 
 static json_t *rates_json(const uint64_t rate_bps[2])
@@ -272,11 +274,13 @@ json_t *match_list_json(const struct intent_match *match, uint8_t count)
 json_t *path_spec_json(const struct object *object)
 {
 	const struct path *path = &object->path;
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "a",
+				 end_json(&path->ends[END_A]), "z", end_json(&path->ends[END_Z]),
+				 "match", match_list_json(path->match, path->match_count),
+				 "rate_bps", rates_json(path->rate_bps), "max_bps",
+				 rates_json(path->max_bps), "class", path_class(path)->name,
+				 "when_down", model_when_down_name(path->when_down));
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "a", end_json(&path->ends[END_A]),
-			 "z", end_json(&path->ends[END_Z]), "match",
-			 match_list_json(path->match, path->match_count), "rate_bps",
-			 rates_json(path->rate_bps), "max_bps", rates_json(path->max_bps), "class",
-			 path_class(path)->name, "when_down",
-			 model_when_down_name(path->when_down));
+	path_terms_json(path, json);
+	return json;
 }

@@ -10,10 +10,16 @@ static const struct {
 	int status;
 	const char *title;
 } titles[] = {
-	{400, "Bad Request"},		{404, "Not Found"},
-	{405, "Method Not Allowed"},	{409, "Conflict"},
-	{412, "Precondition Failed"},	{415, "Unsupported Media Type"},
-	{500, "Internal Server Error"}, {503, "Service Unavailable"},
+	{400, "Bad Request"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{409, "Conflict"},
+	{410, "Gone"},
+	{412, "Precondition Failed"},
+	{415, "Unsupported Media Type"},
+	{500, "Internal Server Error"},
+	{503, "Service Unavailable"},
 };
 
 static const char *title_of(int status)
@@ -39,22 +45,43 @@ void problem_set(struct problem *problem, int status, const char *code, const ch
 	va_end(args);
 }
 
-void problem_add(struct problem *problem, const char *pointer, const char *code, const char *format,
-		 ...)
+static void note_error(struct problem *problem, const char *pointer, const char *code,
+		       const char *detail)
 {
-	char detail[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
-	va_end(args);
-	problem_set(problem, 400, code, "%s%s%s", pointer, pointer[0] ? ": " : "", detail);
 	if (!problem->errors)
 		problem->errors = json_array();
 	if (json_array_size(problem->errors) < PROBLEM_ERRORS_MAX)
 		json_array_append_new(problem->errors,
 				      json_pack("{s:o, s:s, s:o}", "pointer", json_text(pointer),
 						"code", code, "detail", json_text(detail)));
+}
+
+void problem_add(struct problem *problem, const char *pointer, const char *code, const char *format,
+		 ...)
+{
+	char detail[400];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+	problem_set(problem, 400, code, "%s%s%s", pointer, pointer[0] ? ": " : "", detail);
+	note_error(problem, pointer, code, detail);
+}
+
+void problem_refuse(struct problem *problem, const char *pointer, const char *code,
+		    const char *format, ...)
+{
+	char detail[400];
+	va_list args;
+
+	if (problem_is_set(problem))
+		return;
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+	problem_set(problem, 409, code, "%s", detail);
+	note_error(problem, pointer, code, detail);
 }
 
 void problem_offer(struct problem *problem, json_t *offers)

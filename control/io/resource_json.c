@@ -7,7 +7,71 @@
 #include "control/core/units.h"
 
 #define ADDRESS_TEXT_BYTES 64
-#define RTT_DEFAULT_NS	   50000000ull
+#define HORIZON_MAX_NS	   (10 * 366 * 86400000000000ull)
+
+int word_read(const struct json_place *place, const char *const words[])
+{
+	const char *text = json_read_string(place);
+	char list[160] = "";
+	size_t len = 0;
+
+	if (!text)
+		return -1;
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text))
+			return i;
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s\"%s\"",
+					!i	       ? ""
+					: words[i + 1] ? ", "
+						       : " or ",
+					words[i]);
+	}
+	json_place_fail(place, "invalid-argument", "must be %s", list);
+	return -1;
+}
+
+bool time_read(const struct json_place *place, uint64_t min_ns, uint64_t max_ns, uint64_t *ns)
+{
+	const char *text = json_read_string(place);
+	char min[UNITS_TEXT_BYTES], max[UNITS_TEXT_BYTES];
+
+	if (!text)
+		return false;
+	if (!units_parse_time(text, ns) && *ns >= min_ns && *ns <= max_ns)
+		return true;
+	units_format_time(min_ns, min, sizeof(min));
+	units_format_time(max_ns, max, sizeof(max));
+	json_place_fail(place, "invalid-argument",
+			"must be a time from %s to %s, such as \"20ms\" or \"60s\"", min, max);
+	return false;
+}
+
+json_t *time_json(uint64_t ns)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+	char text[32];
+	uint32_t i = 0;
+
+	while (ns % units[i].ns)
+		i++;
+	snprintf(text, sizeof(text), "%llu%s", (unsigned long long)(ns / units[i].ns),
+		 units[i].name);
+	return json_string(text);
+}
+
+bool size_read(const struct json_place *place, uint64_t *bytes)
+{
+	if (!json_is_string(place->value))
+		return json_read_uint(place, 1, INT64_MAX, bytes);
+	if (!units_parse_size(json_string_value(place->value), bytes) && *bytes &&
+	    *bytes <= INT64_MAX)
+		return true;
+	json_place_fail(place, "invalid-argument", "must be bytes, such as 4096 or \"256MiB\"");
+	return false;
+}
 
 bool prefix_list_read(const struct json_place *place, struct ip_prefix *prefixes, uint8_t *count)
 {
@@ -46,21 +110,6 @@ json_t *prefix_list_json(const struct ip_prefix *prefixes, uint8_t count)
 	return list;
 }
 
-static bool site_read(const struct json_place *spec, struct object *object)
-{
-	static const char *const known[] = {"prefixes", NULL};
-	struct json_place prefixes = json_place_member(spec, "prefixes");
-
-	return json_read_object(spec, known) &&
-	       prefix_list_read(&prefixes, object->site.prefixes, &object->site.prefix_count);
-}
-
-static json_t *site_json(const struct object *object)
-{
-	return json_pack("{s:o}", "prefixes",
-			 prefix_list_json(object->site.prefixes, object->site.prefix_count));
-}
-
 static bool port_read(const struct json_place *place, struct gateway_port *port)
 {
 	static const char *const known[] = {"name", "addresses", NULL};
@@ -88,14 +137,16 @@ static bool port_read(const struct json_place *place, struct gateway_port *port)
 
 static bool gateway_read(const struct json_place *spec, struct object *object)
 {
-	static const char *const known[] = {"site", "ports", NULL};
+	static const char *const known[] = {"site", "ports", "buffer_bytes", NULL};
 	struct json_place site = json_place_member(spec, "site");
+	struct json_place buffer = json_place_member(spec, "buffer_bytes");
 	struct json_place ports = json_place_member(spec, "ports");
 	struct gateway *gateway = &object->gateway;
 	size_t count;
 
 	if (!json_read_object(spec, known) || !json_read_name(&site, gateway->site) ||
-	    !json_read_array(&ports, MODEL_PORTS_MAX, &count))
+	    !json_read_array(&ports, MODEL_PORTS_MAX, &count) ||
+	    (buffer.value && !size_read(&buffer, &gateway->buffer_bytes)))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		struct json_place item = json_place_item(&ports, i);
@@ -114,7 +165,7 @@ static bool gateway_read(const struct json_place *spec, struct object *object)
 static json_t *gateway_json(const struct object *object)
 {
 	const struct gateway *gateway = &object->gateway;
-	json_t *ports = json_array();
+	json_t *ports = json_array(), *json;
 
 	for (uint8_t i = 0; i < gateway->port_count; i++) {
 		const struct gateway_port *port = &gateway->ports[i];
@@ -129,132 +180,62 @@ static json_t *gateway_json(const struct object *object)
 		json_array_append_new(
 			ports, json_pack("{s:s, s:o}", "name", port->name, "addresses", addresses));
 	}
-	return json_pack("{s:s, s:o}", "site", gateway->site, "ports", ports);
-}
-
-/* "gateway:port" */
-static bool link_end_read(const struct json_place *place, struct link_end *end)
-{
-	const char *text = json_read_string(place);
-	const char *colon = text ? strchr(text, ':') : NULL;
-	char gateway[MODEL_NAME_BYTES] = "";
-
-	if (!text)
-		return false;
-	if (colon && colon - text < MODEL_NAME_BYTES) {
-		memcpy(gateway, text, (size_t)(colon - text));
-		if (model_name_is_valid(gateway) && model_name_is_valid(colon + 1))
-			return model_name_set(end->gateway, gateway) &&
-			       model_name_set(end->port, colon + 1);
-	}
-	json_place_fail(place, "invalid-argument", "must be \"gateway:port\"");
-	return false;
-}
-
-/* Index in `words` (NULL ends them) of a string, or -1 and a complaint. */
-static int word_read(const struct json_place *place, const char *const words[])
-{
-	const char *text = json_read_string(place);
-
-	if (!text)
-		return -1;
-	for (int i = 0; words[i]; i++) {
-		if (!strcmp(words[i], text))
-			return i;
-	}
-	json_place_fail(place, "invalid-argument", "must be \"%s\" or \"%s\"", words[0], words[1]);
-	return -1;
-}
-
-/* "20ms": 1 ns to 10 s. */
-static bool rtt_read(const struct json_place *place, uint64_t *rtt_ns)
-{
-	const char *text = json_read_string(place);
-
-	if (!text)
-		return false;
-	if (!units_parse_time(text, rtt_ns) && *rtt_ns && *rtt_ns <= INTENT_RTT_MAX_NS)
-		return true;
-	json_place_fail(place, "invalid-argument",
-			"must be a time above 0 and up to 10s, such as \"20ms\"");
-	return false;
-}
-
-/* Exact, so that what was read is the same when it is put again. */
-static json_t *rtt_json(uint64_t rtt_ns)
-{
-	static const struct {
-		uint64_t ns;
-		const char *name;
-	} units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
-	char text[32];
-	uint32_t i = 0;
-
-	while (rtt_ns % units[i].ns)
-		i++;
-	snprintf(text, sizeof(text), "%llu%s", (unsigned long long)(rtt_ns / units[i].ns),
-		 units[i].name);
-	return json_string(text);
-}
-
-static bool link_read(const struct json_place *spec, struct object *object)
-{
-	static const char *const known[] = {"a",   "z", "capacity_bps", "family", "admin",
-					    "rtt", NULL};
-	static const char *const families[] = {"ipv4", "ipv6", NULL};
-	static const char *const admins[] = {"up", "down", NULL};
-	struct json_place a = json_place_member(spec, "a"), z = json_place_member(spec, "z");
-	struct json_place capacity = json_place_member(spec, "capacity_bps");
-	struct json_place family = json_place_member(spec, "family");
-	struct json_place admin = json_place_member(spec, "admin");
-	struct json_place rtt = json_place_member(spec, "rtt");
-	struct link *link = &object->link;
-	int index;
-
-	if (!json_read_object(spec, known) || !link_end_read(&a, &link->ends[END_A]) ||
-	    !link_end_read(&z, &link->ends[END_Z]) ||
-	    !json_read_rate(&capacity, &link->capacity_bps))
-		return false;
-	link->rtt_ns = RTT_DEFAULT_NS;
-	if (rtt.value && !rtt_read(&rtt, &link->rtt_ns))
-		return false;
-	if (family.value) {
-		index = word_read(&family, families);
-		if (index < 0)
-			return false;
-		link->family = index ? FAMILY_IPV6 : FAMILY_IPV4;
-	}
-	index = admin.value ? word_read(&admin, admins) : 0;
-	link->is_down = index > 0;
-	return index >= 0;
-}
-
-static json_t *link_json(const struct object *object)
-{
-	const struct link *link = &object->link;
-	char ends[2][2 * MODEL_NAME_BYTES];
-	json_t *json;
-
-	for (int end = 0; end < 2; end++)
-		snprintf(ends[end], sizeof(ends[end]), "%s:%s", link->ends[end].gateway,
-			 link->ends[end].port);
-	json = json_pack("{s:s, s:s, s:I, s:o, s:s}", "a", ends[0], "z", ends[1], "capacity_bps",
-			 (json_int_t)link->capacity_bps, "rtt", rtt_json(link->rtt_ns), "admin",
-			 link->is_down ? "down" : "up");
-	if (json && link->family)
-		json_object_set_new(json, "family",
-				    json_string(link->family == FAMILY_IPV6 ? "ipv6" : "ipv4"));
+	json = json_pack("{s:s, s:o}", "site", gateway->site, "ports", ports);
+	if (json && gateway->buffer_bytes)
+		json_object_set_new(json, "buffer_bytes",
+				    json_integer((json_int_t)gateway->buffer_bytes));
 	return json;
+}
+
+static bool tenant_read(const struct json_place *spec, struct object *object)
+{
+	static const char *const known[] = {"quota", NULL};
+	static const char *const limits[] = {"rate_bps", "paths", "horizon", "buffer_bytes", NULL};
+	struct json_place quota = json_place_member(spec, "quota");
+	struct json_place rate = json_place_member(&quota, "rate_bps");
+	struct json_place paths = json_place_member(&quota, "paths");
+	struct json_place horizon = json_place_member(&quota, "horizon");
+	struct json_place buffer = json_place_member(&quota, "buffer_bytes");
+	struct tenant *tenant = &object->tenant;
+
+	if (!json_read_object(spec, known))
+		return false;
+	if (!quota.value)
+		return true;
+	return json_read_object(&quota, limits) &&
+	       (!rate.value || json_read_rate(&rate, &tenant->rate_bps)) &&
+	       (!paths.value || json_read_uint(&paths, 1, INT64_MAX, &tenant->paths)) &&
+	       (!horizon.value || time_read(&horizon, 1, HORIZON_MAX_NS, &tenant->horizon_ns)) &&
+	       (!buffer.value || size_read(&buffer, &tenant->buffer_bytes));
+}
+
+static json_t *tenant_json(const struct object *object)
+{
+	const struct tenant *tenant = &object->tenant;
+	json_t *quota = json_object();
+
+	if (tenant->rate_bps)
+		json_object_set_new(quota, "rate_bps", json_integer((json_int_t)tenant->rate_bps));
+	if (tenant->paths)
+		json_object_set_new(quota, "paths", json_integer((json_int_t)tenant->paths));
+	if (tenant->horizon_ns)
+		json_object_set_new(quota, "horizon", time_json(tenant->horizon_ns));
+	if (tenant->buffer_bytes)
+		json_object_set_new(quota, "buffer_bytes",
+				    json_integer((json_int_t)tenant->buffer_bytes));
+	return json_pack("{s:o}", "quota", quota);
 }
 
 static const struct {
 	bool (*read)(const struct json_place *spec, struct object *object);
 	json_t *(*json)(const struct object *object);
 } kinds[KIND_COUNT] = {
-	[KIND_SITE] = {site_read, site_json},
+	[KIND_SITE] = {site_spec_read, site_spec_json},
 	[KIND_GATEWAY] = {gateway_read, gateway_json},
-	[KIND_LINK] = {link_read, link_json},
+	[KIND_LINK] = {link_spec_read, link_spec_json},
 	[KIND_PATH] = {path_spec_read, path_spec_json},
+	[KIND_TENANT] = {tenant_read, tenant_json},
+	[KIND_CLUSTER] = {cluster_spec_read, cluster_spec_json},
 };
 
 static bool label_read(const struct json_place *place, const char *key, struct object *object)

@@ -57,7 +57,7 @@ static int parse_authority(struct url *url)
 	if (!host_is_valid(url->host, bracketed))
 		return -EINVAL;
 	if (*rest == '\0') {
-		memcpy(url->port, "80", 3);
+		strcpy(url->port, url->is_tls ? "443" : "80");
 		return 0;
 	}
 	if (*rest != ':')
@@ -72,9 +72,10 @@ int url_parse(const char *text, struct url *url)
 	*url = (struct url){0};
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text + 5, url);
-	if (strncmp(text, "http://", 7) != 0)
+	url->is_tls = strncmp(text, "https://", 8) == 0;
+	if (!url->is_tls && strncmp(text, "http://", 7) != 0)
 		return -EINVAL;
-	text += 7;
+	text += url->is_tls ? 8 : 7;
 	len = strcspn(text, "/");
 	if (len >= sizeof(url->authority) || (text[len] == '/' && text[len + 1] != '\0'))
 		return -EINVAL;

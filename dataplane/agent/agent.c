@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define HEARTBEAT_NS 100000000ull
+#define ALIVE_BEATS  2 /* heartbeats for each word to control that we live */
 #define REPORT_NS    1000000000ull
 #define HOPS_MAX     3072
 /* The kernel hands over to itself before we stop reading. */
@@ -172,6 +173,8 @@ static void on_heartbeat(struct loop_timer *timer, void *arg)
 	for (uint32_t i = 0; i < a->config->port_count; i++)
 		if (a->kernel[i].kind != KERNEL_RULES_NONE)
 			kernel_rules_heartbeat(&a->kernel[i], now);
+	if (++a->beats % ALIVE_BEATS == 0)
+		channel_alive(a->channel);
 	loop_timer_set(a->loop, timer, now + HEARTBEAT_NS);
 }
 
@@ -255,8 +258,14 @@ static void intent_restore(struct agent *a)
 
 static int channel_open(struct agent *a, char *error, size_t size)
 {
+	const struct tls_files tls = {
+		.ca = a->config->control_ca,
+		.cert = a->config->control_cert,
+		.key = a->config->control_key,
+	};
 	struct channel_config config = {
 		.url = a->config->control_url,
+		.tls = &tls,
 		.gateway = a->config->name,
 		.min_term = a->applied->term,
 		.random_seed = loop_now_ns(a->loop),
@@ -375,6 +384,7 @@ struct agent *agent_create(const struct gateway_config *config, char *error, siz
 	a->config = config;
 	a->signal_fd = a->run_lock = a->tun_fd = -1;
 	memset(a->port_locks, -1, sizeof(a->port_locks));
+	memset(a->priorities, INTENT_NO_PRIORITY, sizeof(a->priorities));
 	if (agent_open(a, error, size) || agent_begin(a, error, size)) {
 		agent_destroy(a);
 		return NULL;

@@ -44,12 +44,14 @@ struct agent {
 	struct netlink_listener listener;
 	struct resolver *resolver;
 	struct channel *channel;
+	uint32_t beats; /* of the heartbeat timer */
 	struct certificate certificate;
 	struct peers *peers;
 	struct intent *applied; /* what is carried out */
 	struct slots slots;
-	uint32_t drain_steps;	 /* left for all the paths that one intent removes */
-	bool report_is_due;	 /* a fact that control waits for has changed */
+	uint8_t priorities[CLASS_COUNT]; /* of this site's LAN, as the workers know them */
+	uint32_t drain_steps;		 /* left for all the paths that one intent removes */
+	bool report_is_due;		 /* a fact that control waits for has changed */
 	uint32_t transport_turn; /* the path, in order, whose transport the next report begins with
 				  */
 	bool is_told;		 /* an intent was carried out, of control's or of the last life's */

@@ -117,6 +117,8 @@ static void path_update(struct agent *a, const struct plan_action *action)
 				   slot->intent.peer_lanes != action->path->peer_lanes)) {
 		fastpath_path_remove(a->fastpath, slot->handle);
 		slot->is_receiving = false;
+		/* It will count from 0. */
+		counter_file_path_facts(a->counters, slots_index(&a->slots, slot))->epoch++;
 	}
 	slot->intent = *action->path;
 	path_set_up(a, slot);
@@ -263,6 +265,23 @@ static enum claims_order claims_order_of(struct agent *a, const struct plan_acti
 	return 0;
 }
 
+/* What pauses go by in this site's LAN. Ahead of the paths: an obsolete one may pause others. */
+static void priorities_put(struct agent *a, const struct intent *intent)
+{
+	uint8_t priorities[CLASS_COUNT];
+	int ret;
+
+	memcpy(priorities, a->priorities, sizeof(priorities));
+	intent_priorities(intent, priorities);
+	if (!memcmp(priorities, a->priorities, sizeof(priorities)))
+		return;
+	ret = fastpath_priorities_set(a->fastpath, priorities);
+	if (ret)
+		agent_log("the site's priorities are not in force: %s", strerror(-ret));
+	else
+		memcpy(a->priorities, priorities, sizeof(priorities));
+}
+
 void apply_intent(struct agent *a, struct intent *intent)
 {
 	struct plan_action actions[16];
@@ -271,6 +290,7 @@ void apply_intent(struct agent *a, struct intent *intent)
 	uint32_t count;
 
 	a->drain_steps = DRAIN_STEPS;
+	priorities_put(a, intent);
 	plan_settle(a->applied, intent);
 	plan_init(&plan, a->applied, intent);
 	while ((count = plan_next(&plan, actions, 16)) > 0)

@@ -10,6 +10,8 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "control/io/tls_identity.h"
+
 static const char file_name[] = "identity.pem";
 
 int certificate_digest(const X509 *x509, char sha256[CERTIFICATE_DIGEST_BYTES])
@@ -168,6 +170,47 @@ int certificate_open(struct certificate *certificate, const struct state_file *s
 		snprintf(error, size, "%s/%s: %s: the gateway's certificate cannot be kept there",
 			 state->dir, file_name, strerror(-ret));
 	return ret;
+}
+
+/* -EINVAL: it is not this gateway's. */
+static int issued_check(struct certificate *certificate, const char *gateway, char *error,
+			size_t size)
+{
+	char text[IDENTITY_TEXT_BYTES];
+	struct identity who;
+
+	if (tls_identity_read(certificate->x509, certificate->domain, &who) &&
+	    who.role == ROLE_GATEWAY && !strcmp(who.name, gateway))
+		return certificate_digest(certificate->x509, certificate->sha256);
+	identity_format(&who, text);
+	snprintf(error, size,
+		 "%s says %s, not gateway %s: issue one that does (causewayctl pki issue gateway "
+		 "%s), or mend name",
+		 certificate->files.cert, text, gateway, gateway);
+	return -EINVAL;
+}
+
+int certificate_open_issued(struct certificate *certificate, const struct tls_files *files,
+			    const char *gateway, char *error, size_t size)
+{
+	SSL_CTX *tls = tls_context_peer(files, error, size);
+	int ret;
+
+	*certificate = (struct certificate){.files = *files};
+	if (!tls)
+		return -EINVAL;
+	certificate->x509 = SSL_CTX_get0_certificate(tls);
+	X509_up_ref(certificate->x509);
+	SSL_CTX_free(tls);
+	ret = issued_check(certificate, gateway, error, size);
+	if (ret)
+		certificate_close(certificate);
+	return ret;
+}
+
+bool certificate_is_issued(const struct certificate *certificate)
+{
+	return certificate->files.cert != NULL;
 }
 
 void certificate_close(struct certificate *certificate)

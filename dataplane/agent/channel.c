@@ -34,7 +34,7 @@ struct channel {
 	struct line_buffer lines;
 	struct loop_timer retry_timer, silence_timer;
 
-	struct h2_request *report;
+	struct h2_request *report, *alive;
 	char *next_report;  /* waits for report to end */
 	bool report_failed; /* logged, until one succeeds */
 
@@ -203,6 +203,9 @@ static void stream_failed(struct channel *channel, int error)
 	if (error == -EPROTO)
 		set_state(channel, CHANNEL_DOWN,
 			  "broke the stream or speaks no HTTP/2; forwarding goes on, retrying");
+	else if (error == -EKEYREJECTED)
+		set_state(channel, CHANNEL_DOWN, "no TLS: %s; forwarding goes on, retrying",
+			  h2_client_why(channel->client));
 	else
 		set_state(channel, CHANNEL_DOWN, "%s; forwarding goes on, retrying",
 			  strerror(-error));
@@ -222,6 +225,12 @@ static void on_stream_close(struct h2_request *request, int error, void *arg)
 			  "gateway %s is unknown to control: apply its definition (causewayctl "
 			  "apply -f FILE); retrying",
 			  channel->gateway);
+	else if (status == 403)
+		set_state(
+			channel, CHANNEL_DOWN,
+			"refuses this gateway's certificate (403): it must say role gateway, name "
+			"%s and its site (causewayctl pki issue gateway); retrying",
+			channel->gateway);
 	else if (status == 200)
 		set_state(channel, CHANNEL_DOWN, "ended the stream; forwarding goes on, retrying");
 	else
@@ -339,6 +348,32 @@ int channel_report(struct channel *channel, const char *json)
 	return 0;
 }
 
+static void on_alive_close(struct h2_request *request, int error, void *arg)
+{
+	struct channel *channel = arg;
+
+	(void)request;
+	(void)error;
+	channel->alive = NULL;
+}
+
+void channel_alive(struct channel *channel)
+{
+	char path[256];
+	struct h2_request_options options = {
+		.method = "POST",
+		.path = path,
+		.timeout_ns = REPORT_TIMEOUT_NS,
+		.on_close = on_alive_close,
+		.arg = channel,
+	};
+
+	if (channel->destroyed || channel->state != CHANNEL_UP || channel->report || channel->alive)
+		return;
+	snprintf(path, sizeof(path), "/v1/gateways/%s/alive", channel->gateway);
+	channel->alive = h2_client_request(channel->client, &options);
+}
+
 static int channel_init(struct channel *channel, struct loop *loop,
 			const struct channel_config *config)
 {
@@ -357,7 +392,12 @@ static int channel_init(struct channel *channel, struct loop *loop,
 	if (!channel->url || !channel->gateway)
 		return -ENOMEM;
 	channel->client = h2_client_create(loop, config->url);
-	return channel->client ? 0 : -errno;
+	if (!channel->client)
+		return -errno;
+	if (!config->tls || !h2_client_set_tls(channel->client, config->tls))
+		return 0;
+	h2_client_destroy(channel->client);
+	return -ENOMEM;
 }
 
 struct channel *channel_create(struct loop *loop, const struct channel_config *config)

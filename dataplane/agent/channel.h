@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "control/io/loop.h"
+#include "control/io/tls_context.h"
 #include "dataplane/agent/intent_json.h"
 
 struct channel;
@@ -26,6 +27,7 @@ enum channel_state {
 
 struct channel_config {
 	const char *url;
+	const struct tls_files *tls; /* for https; read at each connection; NULL: none */
 	const char *gateway;
 	uint64_t min_term;    /* of the intent restored from disk; 0: none */
 	uint64_t random_seed; /* of the jitter */
@@ -51,3 +53,8 @@ enum channel_state channel_state(const struct channel *channel);
 /* Posts the report (copied) now or after the one under way. While not up it is dropped. 0 or
  * -ENOMEM. */
 int channel_report(struct channel *channel, const char *json);
+/*
+ * Says that the gateway lives, unless a report or such a word is on its way. Often and cheap, so
+ * that control misses a dead gateway within a second.
+ */
+void channel_alive(struct channel *channel);

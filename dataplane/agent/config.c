@@ -17,33 +17,6 @@
 _Static_assert((int)CONFIG_LAN == (int)CW_PORT_LAN && (int)CONFIG_WAN == (int)CW_PORT_WAN,
 	       "roles are the counter ABI's");
 
-/* http://host:port with an optional '/' behind; an IPv6 host in brackets. */
-static int url_read(const struct config_reading *reading, const char *text, char *out)
-{
-	const char *place = "control.url", *host, *port;
-	size_t host_length;
-	uint32_t number;
-	char digits[8];
-
-	if (!strncmp(text, "https://", 8))
-		return config_wrong(reading, place, "https is not supported: use http://HOST:PORT");
-	if (strlen(text) >= CONFIG_URL_BYTES || strncmp(text, "http://", 7))
-		return config_wrong(reading, place, "'%.64s' is not of the form http://HOST:PORT",
-				    text);
-	host = text + 7;
-	host_length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
-	port = strlen(host) > host_length ? host + host_length : "";
-	if (host_length < 1 || *port != ':' || strcspn(port + 1, "/") >= sizeof(digits) ||
-	    strcspn(host, " \t?#@%") != strlen(host))
-		return config_wrong(reading, place, "'%.64s' is not of the form http://HOST:PORT",
-				    text);
-	snprintf(digits, sizeof(digits), "%.*s", (int)strcspn(port + 1, "/"), port + 1);
-	if (strcmp(port + 1 + strlen(digits), "/") && port[1 + strlen(digits)])
-		return config_wrong(reading, place, "'%.64s': nothing may follow the port", text);
-	strcpy(out, text);
-	return config_read_number(reading, place, digits, 1, 65535, &number);
-}
-
 static int cpus_add(const struct config_reading *reading, struct gateway_config *config,
 		    uint32_t first, uint32_t last)
 {
@@ -169,7 +142,7 @@ static int all_read(const struct config_reading *reading, const struct config_ra
 	if (raw->state_dir &&
 	    config_read_directory(reading, "state_dir", raw->state_dir, config->state_dir))
 		return -EINVAL;
-	if (raw->control.url && url_read(reading, raw->control.url, config->control_url))
+	if (config_read_control(reading, raw, config))
 		return -EINVAL;
 	if (cores_read(reading, raw, config) || resources_read(reading, raw, config))
 		return -EINVAL;

@@ -59,6 +59,9 @@ struct gateway_config {
 	char run_dir[CONFIG_PATH_BYTES];
 	char state_dir[CONFIG_PATH_BYTES];
 	char control_url[CONFIG_URL_BYTES];
+	char control_ca[CONFIG_PATH_BYTES]; /* these three: with https, else empty */
+	char control_cert[CONFIG_PATH_BYTES];
+	char control_key[CONFIG_PATH_BYTES];
 	uint32_t workers;
 	uint32_t cpu_count; /* 0: not pinned; else = workers */
 	uint32_t cpus[CONFIG_WORKERS_MAX];

@@ -51,6 +51,11 @@ int config_print(const struct gateway_config *config, FILE *out)
 	text_print("state_dir", config->state_dir, out);
 	fputs("control:\n", out);
 	text_print("  url", config->control_url, out);
+	if (config->control_cert[0]) {
+		text_print("  ca", config->control_ca, out);
+		text_print("  cert", config->control_cert, out);
+		text_print("  key", config->control_key, out);
+	}
 	fprintf(out, "workers: %u\n", config->workers);
 	for (uint32_t i = 0; i < config->cpu_count; i++)
 		fprintf(out, "%s%u%s", i ? "," : "cpus: \"", config->cpus[i],

@@ -6,6 +6,9 @@
 
 static const cyaml_schema_field_t control_fields[] = {
 	TEXT(struct config_raw_control, url),
+	TEXT(struct config_raw_control, ca),
+	TEXT(struct config_raw_control, cert),
+	TEXT(struct config_raw_control, key),
 	CYAML_FIELD_END,
 };
 

@@ -49,6 +49,9 @@ int config_read_interface(const struct config_reading *reading, const char *plac
 int config_read_directory(const struct config_reading *reading, const char *place, const char *text,
 			  char *out);
 
+/* Where control is (config_control.c). */
+int config_read_control(const struct config_reading *reading, const struct config_raw *raw,
+			struct gateway_config *config);
 /* The list of ports (config_ports.c). 0, -EINVAL or -ENOMEM; config->ports is set in any case. */
 int config_read_ports(const struct config_reading *reading, const struct config_raw *raw,
 		      struct gateway_config *config);

@@ -1,118 +1,12 @@
 #include "dataplane/agent/intent_json.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/abi/verdict.h"
-
-/* Where in the line the parser is, for error text. */
-struct place {
-	char *error;
-	char where[INTENT_NAME_BYTES + 32]; /* "paths[3] job1: " */
-};
-
-__attribute__((format(printf, 2, 3))) static int place_fail(struct place *at, const char *format,
-							    ...)
-{
-	int used = snprintf(at->error, INTENT_JSON_ERROR_BYTES, "%s", at->where);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(at->error + used, INTENT_JSON_ERROR_BYTES - (size_t)used, format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-static int get_number(struct place *at, json_t *object, const char *key, uint64_t max,
-		      uint64_t *out)
-{
-	json_t *value = json_object_get(object, key);
-
-	if (!value)
-		return place_fail(at, "%s is missing", key);
-	if (!json_is_integer(value))
-		return place_fail(at, "%s is not an integer", key);
-	if (json_integer_value(value) < 0 || (uint64_t)json_integer_value(value) > max)
-		return place_fail(at, "%s is out of range", key);
-	*out = (uint64_t)json_integer_value(value);
-	return 0;
-}
-
-static int get_text(struct place *at, json_t *object, const char *key, const char **out)
-{
-	json_t *value = json_object_get(object, key);
-
-	*out = "";
-	if (!value)
-		return place_fail(at, "%s is missing", key);
-	if (!json_is_string(value))
-		return place_fail(at, "%s is not a string", key);
-	*out = json_string_value(value);
-	return 0;
-}
-
-static int get_name(struct place *at, json_t *object, const char *key, char *out)
-{
-	const char *text;
-
-	if (get_text(at, object, key, &text))
-		return -EINVAL;
-	if (text[0] == '\0' || strlen(text) >= INTENT_NAME_BYTES)
-		return place_fail(at, "%s is empty or longer than %d bytes", key,
-				  INTENT_NAME_BYTES - 1);
-	memcpy(out, text, strlen(text) + 1);
-	return 0;
-}
-
-/* An array of at most max elements; *out is NULL where an optional one is absent. */
-static int get_array(struct place *at, json_t *object, const char *key, size_t max, bool optional,
-		     json_t **out)
-{
-	*out = json_object_get(object, key);
-	if (!*out && optional)
-		return 0;
-	if (!*out)
-		return place_fail(at, "%s is missing", key);
-	if (!json_is_array(*out))
-		return place_fail(at, "%s is not an array", key);
-	if (json_array_size(*out) > max)
-		return place_fail(at, "%s has more than %zu elements", key, max);
-	return 0;
-}
-
-static int get_addr(struct place *at, json_t *object, const char *key, struct ip_addr *out)
-{
-	const char *text;
-
-	if (get_text(at, object, key, &text))
-		return -EINVAL;
-	if (ip_addr_parse(text, out))
-		return place_fail(at, "%s is not an IP address: \"%.50s\"", key, text);
-	return 0;
-}
-
-static int get_prefixes(struct place *at, json_t *object, const char *key, struct ip_prefix *out,
-			uint8_t *count)
-{
-	json_t *list, *value;
-	size_t i;
-
-	if (get_array(at, object, key, INTENT_PREFIXES_MAX, false, &list))
-		return -EINVAL;
-	json_array_foreach (list, i, value) {
-		if (!json_is_string(value))
-			return place_fail(at, "%s[%zu] is not a string", key, i);
-		if (ip_prefix_parse(json_string_value(value), &out[i]))
-			return place_fail(at, "%s[%zu] is not a prefix: \"%.50s\"", key, i,
-					  json_string_value(value));
-	}
-	*count = (uint8_t)json_array_size(list);
-	return 0;
-}
+#include "dataplane/agent/intent_json_get.h"
 
 static int get_phase(struct place *at, json_t *object, uint8_t *out)
 {
@@ -123,7 +17,7 @@ static int get_phase(struct place *at, json_t *object, uint8_t *out)
 	};
 	const char *text;
 
-	if (get_text(at, object, "phase", &text))
+	if (place_get_text(at, object, "phase", &text))
 		return -EINVAL;
 	for (uint8_t phase = PHASE_RECEIVE; phase <= PHASE_DRAIN; phase++) {
 		if (strcmp(text, names[phase]) == 0) {
@@ -145,7 +39,7 @@ static int get_when_down(struct place *at, json_t *object, uint8_t *out)
 
 	if (!json_object_get(object, "when_down"))
 		return 0;
-	if (get_text(at, object, "when_down", &text))
+	if (place_get_text(at, object, "when_down", &text))
 		return -EINVAL;
 	for (uint8_t i = 0; i < WHEN_DOWN_COUNT; i++) {
 		if (strcmp(text, names[i]) == 0) {
@@ -164,7 +58,7 @@ static int get_protocol(struct place *at, json_t *object, uint8_t *out)
 	};
 	const char *text;
 
-	if (get_text(at, object, "protocol", &text))
+	if (place_get_text(at, object, "protocol", &text))
 		return -EINVAL;
 	for (uint8_t protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
 		if (strcmp(text, names[protocol]) == 0) {
@@ -204,7 +98,7 @@ static int get_ranges(struct place *at, json_t *object, struct intent_match *mat
 	json_t *list, *value;
 	size_t i;
 
-	if (get_array(at, object, "ports", INTENT_RANGES_MAX, true, &list))
+	if (place_get_array(at, object, "ports", INTENT_RANGES_MAX, true, &list))
 		return -EINVAL;
 	json_array_foreach (list, i, value) {
 		if (!json_is_string(value) ||
@@ -221,7 +115,7 @@ static int get_dscp(struct place *at, json_t *object, struct intent_match *match
 	json_t *list, *value;
 	size_t i;
 
-	if (get_array(at, object, "dscp", 64, true, &list))
+	if (place_get_array(at, object, "dscp", 64, true, &list))
 		return -EINVAL;
 	json_array_foreach (list, i, value) {
 		json_int_t dscp = json_is_integer(value) ? json_integer_value(value) : -1;
@@ -238,7 +132,7 @@ static int get_matches(struct place *at, json_t *object, struct intent_path *pat
 	json_t *list, *value;
 	size_t i;
 
-	if (get_array(at, object, "match", INTENT_MATCHES_MAX, false, &list))
+	if (place_get_array(at, object, "match", INTENT_MATCHES_MAX, false, &list))
 		return -EINVAL;
 	json_array_foreach (list, i, value) {
 		struct intent_match *match = &path->match[i];
@@ -258,7 +152,7 @@ static int get_certificate(struct place *at, json_t *object, char *out)
 {
 	const char *text;
 
-	if (get_text(at, object, "certificate", &text))
+	if (place_get_text(at, object, "certificate", &text))
 		return -EINVAL;
 	if (strlen(text) != INTENT_CERTIFICATE_BYTES - 1)
 		return place_fail(at, "certificate is not %d digits long",
@@ -274,11 +168,11 @@ static int get_peer(struct place *at, json_t *object, struct intent_path *path)
 
 	if (!json_is_object(peer))
 		return place_fail(at, "peer is %s", peer ? "not an object" : "missing");
-	if (get_name(at, peer, "gateway", path->peer) ||
-	    get_addr(at, peer, "address", &path->peer_addr) ||
-	    get_number(at, peer, "udp_port", UINT16_MAX, &udp_port) ||
-	    get_number(at, peer, "max_bps", INT64_MAX, &path->peer_max_bps) ||
-	    get_number(at, peer, "lanes", UINT16_MAX, &lanes) ||
+	if (place_get_name(at, peer, "gateway", path->peer) ||
+	    place_get_addr(at, peer, "address", &path->peer_addr) ||
+	    place_get_number(at, peer, "udp_port", UINT16_MAX, &udp_port) ||
+	    place_get_number(at, peer, "max_bps", INT64_MAX, &path->peer_max_bps) ||
+	    place_get_number(at, peer, "lanes", UINT16_MAX, &lanes) ||
 	    get_certificate(at, peer, path->peer_certificate))
 		return -EINVAL;
 	path->peer_udp_port = (uint16_t)udp_port;
@@ -290,16 +184,16 @@ static int get_numbers(struct place *at, json_t *object, struct intent_path *pat
 {
 	uint64_t id, generation, class, dscp, link, far_lan_mtu;
 
-	if (get_number(at, object, "id", UINT32_MAX, &id) ||
-	    get_number(at, object, "generation", UINT32_MAX, &generation) ||
-	    get_number(at, object, "class", CLASS_COUNT - 1, &class) ||
-	    get_number(at, object, "dscp", 63, &dscp) ||
-	    get_number(at, object, "link", UINT8_MAX, &link) ||
-	    get_number(at, object, "far_lan_mtu", UINT32_MAX, &far_lan_mtu) ||
-	    get_number(at, object, "rate_bps", INT64_MAX, &path->rate_bps) ||
-	    get_number(at, object, "max_bps", INT64_MAX, &path->max_bps) ||
-	    get_number(at, object, "link_rtt_ns", INT64_MAX, &path->link_rtt_ns) ||
-	    get_number(at, object, "link_bps", INT64_MAX, &path->link_bps))
+	if (place_get_number(at, object, "id", UINT32_MAX, &id) ||
+	    place_get_number(at, object, "generation", UINT32_MAX, &generation) ||
+	    place_get_number(at, object, "class", CLASS_COUNT - 1, &class) ||
+	    place_get_number(at, object, "dscp", 63, &dscp) ||
+	    place_get_number(at, object, "link", UINT8_MAX, &link) ||
+	    place_get_number(at, object, "far_lan_mtu", UINT32_MAX, &far_lan_mtu) ||
+	    place_get_number(at, object, "rate_bps", INT64_MAX, &path->rate_bps) ||
+	    place_get_number(at, object, "max_bps", INT64_MAX, &path->max_bps) ||
+	    place_get_number(at, object, "link_rtt_ns", INT64_MAX, &path->link_rtt_ns) ||
+	    place_get_number(at, object, "link_bps", INT64_MAX, &path->link_bps))
 		return -EINVAL;
 	path->id = (uint32_t)id;
 	path->generation = (uint32_t)generation;
@@ -310,6 +204,32 @@ static int get_numbers(struct place *at, json_t *object, struct intent_path *pat
 	return 0;
 }
 
+static int get_small(struct place *at, json_t *object, const char *key, uint64_t max, bool *has,
+		     uint8_t *out)
+{
+	uint64_t number = 0;
+
+	*has = json_object_get(object, key) != NULL;
+	if (*has && place_get_number(at, object, key, max, &number))
+		return -EINVAL;
+	*out = (uint8_t)number;
+	return 0;
+}
+
+/* Absent, whole or in part: nothing is changed. */
+static int get_deliver(struct place *at, json_t *object, struct intent_deliver *deliver)
+{
+	json_t *value = json_object_get(object, "deliver");
+
+	if (!value)
+		return 0;
+	if (!json_is_object(value))
+		return place_fail(at, "deliver is not an object");
+	if (get_small(at, value, "dscp", 63, &deliver->has_dscp, &deliver->dscp))
+		return -EINVAL;
+	return get_small(at, value, "pfc_priority", 7, &deliver->has_priority, &deliver->priority);
+}
+
 static int get_path(struct place *at, json_t *object, size_t index, struct intent_path *path)
 {
 	int err;
@@ -317,7 +237,7 @@ static int get_path(struct place *at, json_t *object, size_t index, struct inten
 	snprintf(at->where, sizeof(at->where), "paths[%zu]: ", index);
 	if (!json_is_object(object))
 		return place_fail(at, "not an object");
-	if (get_name(at, object, "name", path->name))
+	if (place_get_name(at, object, "name", path->name))
 		return -EINVAL;
 	snprintf(at->where, sizeof(at->where), "path %s: ", path->name);
 	err = get_numbers(at, object, path);
@@ -326,15 +246,17 @@ static int get_path(struct place *at, json_t *object, size_t index, struct inten
 	if (!err)
 		err = get_when_down(at, object, &path->when_down);
 	if (!err)
-		err = get_name(at, object, "port", path->port);
+		err = get_deliver(at, object, &path->deliver);
 	if (!err)
-		err = get_addr(at, object, "local", &path->local_addr);
+		err = place_get_name(at, object, "port", path->port);
+	if (!err)
+		err = place_get_addr(at, object, "local", &path->local_addr);
 	if (!err)
 		err = get_peer(at, object, path);
 	if (!err)
-		err = get_prefixes(at, object, "near", path->near, &path->near_count);
+		err = place_get_prefixes(at, object, "near", path->near, &path->near_count);
 	if (!err)
-		err = get_prefixes(at, object, "far", path->far, &path->far_count);
+		err = place_get_prefixes(at, object, "far", path->far, &path->far_count);
 	if (!err)
 		err = get_matches(at, object, path);
 	at->where[0] = '\0';
@@ -401,9 +323,9 @@ static int parse_intent(struct place *at, json_t *root, struct intent_line *line
 	json_t *list;
 	int err;
 
-	if (get_number(at, root, "revision", INT64_MAX, &line->revision) ||
-	    get_name(at, root, "gateway", line->gateway) ||
-	    get_array(at, root, "paths", INTENT_JSON_PATHS_MAX, false, &list))
+	if (place_get_number(at, root, "revision", INT64_MAX, &line->revision) ||
+	    place_get_name(at, root, "gateway", line->gateway) ||
+	    place_get_array(at, root, "paths", INTENT_JSON_PATHS_MAX, false, &list))
 		return -EINVAL;
 	line->intent = intent_alloc(json_array_size(list));
 	if (!line->intent) {
@@ -411,7 +333,7 @@ static int parse_intent(struct place *at, json_t *root, struct intent_line *line
 		return -ENOMEM;
 	}
 	line->intent->revision = line->revision;
-	err = get_number(at, root, "term", INT64_MAX, &line->intent->term);
+	err = place_get_number(at, root, "term", INT64_MAX, &line->intent->term);
 	if (!err)
 		err = get_paths(at, list, line->intent);
 	if (err) {
@@ -427,7 +349,7 @@ static int parse_root(struct place *at, json_t *root, struct intent_line *line)
 		return place_fail(at, "not a JSON object");
 	if (json_object_get(root, "heartbeat")) {
 		line->type = INTENT_LINE_HEARTBEAT;
-		return get_number(at, root, "heartbeat", INT64_MAX, &line->revision);
+		return place_get_number(at, root, "heartbeat", INT64_MAX, &line->revision);
 	}
 	line->type = INTENT_LINE_INTENT;
 	return parse_intent(at, root, line);

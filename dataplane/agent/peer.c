@@ -49,6 +49,13 @@ struct peer *peer_of_certificate(const struct peers *peers, const char *sha256)
 	return NULL;
 }
 
+struct peer *peer_that_dials(const struct peers *peers, const char *name)
+{
+	struct peer *peer = peer_find(peers, name);
+
+	return peer && !peer->is_dialled ? peer : NULL;
+}
+
 static void status_of(const struct peer *peer, struct peer_status *status)
 {
 	*status = (struct peer_status){

@@ -6,7 +6,8 @@
  * Of two gateways the one with the lower name (strcmp) dials, from the path's local address to the
  * peer's, TCP port = the peer's UDP port of lane 0; the other listens there, on the addresses that
  * its paths use. Each accepts nothing but the certificate that the intent pins for that peer, and
- * no other gateway's name. No CA is asked, no date looked at.
+ * no other gateway's name; no date is looked at. Where an authority issued this gateway's own
+ * certificate, its word counts in place of the pin: role gateway, the peer's name, our domain.
  *
  * Agent thread, on its loop. Promises: a session that ends, however it ends, takes no keys away; it
  * is dialled again after 100 ms to 2 s (backoff.h), and a peer that is silent for 5 s counts as

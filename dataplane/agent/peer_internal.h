@@ -1,7 +1,8 @@
 /*
  * What the files of the key agreement share; nobody else includes it. peer.c has the set of peers
  * and their life, peer_set.c takes a new intent, peer_path.c moves one path's exchange on,
- * peer_session.c is one TLS session, peer_socket.c dials and listens. All on the agent's thread.
+ * peer_session.c is one TLS session, peer_trust.c says whose, peer_socket.c dials and listens. All
+ * on the agent's thread.
  */
 #pragma once
 
@@ -104,6 +105,8 @@ void peer_state_set(struct peer *peer, bool is_up, const char *why);
 void peer_retry(struct peer *peer, bool is_now);
 /* The peer that the server's side may take for the owner of a certificate, or NULL. */
 struct peer *peer_of_certificate(const struct peers *peers, const char *sha256);
+/* The peer of that name, where it is the one to dial; or NULL. */
+struct peer *peer_that_dials(const struct peers *peers, const char *name);
 /* What a session tells: it may be used for the hello; a line came (-EPROTO with a reason: end it);
  * it has ended, and is gone after the call. */
 void peer_on_secured(struct session *session);
@@ -121,8 +124,15 @@ void keyed_path_renew(struct peer *peer, struct keyed_path *path, uint64_t incar
 void keyed_path_want(struct peer *peer, struct keyed_path *path);
 void keyed_path_message(struct peer *peer, const struct peer_message *message);
 
-/* peer_session.c */
+/* peer_trust.c */
 SSL_CTX *session_context(const struct certificate *certificate);
+/*
+ * What an authority issued is renewed while the gateway lives: the files are read for each session.
+ * Where they do not hold, what was read before does.
+ */
+void peers_tls_renew(struct peers *peers);
+
+/* peer_session.c */
 /* fd: a connected socket, the session's from here on; or one to be connected to `to`. NULL: no
  * memory, and fd is closed. */
 struct session *session_open(struct peers *peers, struct peer *peer, int fd);

@@ -14,49 +14,6 @@
 /* More than this unsent: the far end has stopped reading. */
 #define UNSENT_BYTES_MAX (4u << 20)
 
-/* Called with the leaf that the far end showed; the pin is all that counts. */
-static int certificate_verify(X509_STORE_CTX *store, void *arg)
-{
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct session *session = SSL_get_app_data(ssl);
-	const X509 *shown = X509_STORE_CTX_get0_cert(store);
-	char sha256[CERTIFICATE_DIGEST_BYTES] = "";
-
-	(void)arg;
-	if (shown && !certificate_digest(shown, sha256)) {
-		if (!session->is_client)
-			session->peer = peer_of_certificate(session->peers, sha256);
-		if (session->peer && !strcmp(session->peer->certificate, sha256)) {
-			X509_STORE_CTX_set_error(store, X509_V_OK);
-			return 1;
-		}
-	}
-	snprintf(session->refusal, sizeof(session->refusal), "shows the certificate %s, which %s",
-		 sha256,
-		 session->is_client ? "is not the one that control pins"
-				    : "control pins for no peer that dials this gateway");
-	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
-	return 0;
-}
-
-SSL_CTX *session_context(const struct certificate *certificate)
-{
-	SSL_CTX *tls = SSL_CTX_new(TLS_method());
-
-	if (!tls)
-		return NULL;
-	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	SSL_CTX_set_cert_verify_callback(tls, certificate_verify, NULL);
-	/* A resumed session would skip the certificates. */
-	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
-	if (SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) && SSL_CTX_set_num_tickets(tls, 0) &&
-	    SSL_CTX_use_certificate(tls, certificate->x509) == 1 &&
-	    SSL_CTX_use_PrivateKey(tls, certificate->key) == 1)
-		return tls;
-	SSL_CTX_free(tls);
-	return NULL;
-}
-
 static void session_free(struct session *session)
 {
 	struct loop *loop = session->peers->options.loop;
@@ -147,7 +104,8 @@ static void why_tls(int error, char *why)
 	if (error == SSL_ERROR_ZERO_RETURN)
 		reason = "it said goodbye";
 	else if (ERR_GET_REASON(code) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE)
-		reason = "it refuses our certificate: control may not have told it yet";
+		reason = "it refuses our certificate: control may not have told it yet, or it "
+			 "trusts another authority";
 	snprintf(why, PEER_ERROR_BYTES, "%s%s", reason ? "" : "TLS: ", reason ? reason : "broken");
 	ERR_clear_error();
 }
@@ -283,6 +241,7 @@ int session_connect(struct session *session, const struct sockaddr *to, socklen_
 
 static bool session_init(struct session *session)
 {
+	peers_tls_renew(session->peers);
 	session->ssl = SSL_new(session->peers->tls);
 	session->in = BIO_new(BIO_s_mem());
 	session->out = BIO_new(BIO_s_mem());

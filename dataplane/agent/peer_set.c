@@ -143,7 +143,7 @@ static void change_carry_out(struct change *change)
 	for (uint32_t i = 0; i < change->count; i++)
 		endpoint_add(peer, change->wanted[i].intent);
 	paths_take(peer, change);
-	if (is_other && session)
+	if (is_other && session && !certificate_is_issued(peer->peers->options.certificate))
 		session_end(session, "control pins another certificate");
 	paths_begin(peer, change);
 	if (is_other) {

@@ -17,11 +17,16 @@ static void words_add(void *sum, const void *part, size_t bytes)
 
 void report_path_counters(struct agent *a, uint32_t index, struct cw_path_counters *sum)
 {
+	uint32_t epoch = counter_file_path_facts(a->counters, index)->epoch;
+
 	memset(sum, 0, sizeof(*sum));
 	for (uint32_t w = 0; w < a->config->workers; w++) {
 		const struct cw_path_counters *part =
 			counter_file_path_counters(a->counters, w, index);
 
+		/* Of the path that had the slot before. */
+		if (part->epoch != epoch)
+			continue;
 		words_add(&sum->out, &part->out, sizeof(sum->out));
 		words_add(&sum->in, &part->in, sizeof(sum->in));
 		counter_add_lane(&sum->lane, &part->lane);
@@ -77,19 +82,28 @@ static json_t *peers_json(const struct agent *a)
 	return list;
 }
 
+/* A number for this life of the path's counters: they began at 0 with it, and only grow. */
+static json_int_t path_epoch(struct agent *a, uint32_t index)
+{
+	uint64_t uses = counter_file_path_facts(a->counters, index)->epoch;
+
+	return (json_int_t)(counter_file_header(a->counters)->start_ns + uses * SLOTS_MAX + index);
+}
+
 static json_t *path_json(struct agent *a, const struct slot *slot)
 {
 	struct cw_path_counters sum;
+	uint32_t index = slots_index(&a->slots, slot);
 
-	report_path_counters(a, slots_index(&a->slots, slot), &sum);
-	return json_pack("{s:s, s:I, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:s?, s:{s:o, s:o}}",
-			 "name", slot->intent.name, "id", (json_int_t)slot->intent.id, "generation",
-			 (json_int_t)slot->intent.generation, "receiving", slot->is_receiving,
-			 "proved", slot_is_proved(slot), "claiming", slot->is_claiming, "keys",
-			 peers_has_keys(a->peers, slot->intent.id), "peer",
-			 path_peer_json(&slot->intent), "rtt_ns", (json_int_t)slot->rtt_ns, "error",
-			 slot->error[0] ? slot->error : NULL, "counters", "out",
-			 flow_json(&sum.out), "in", flow_json(&sum.in));
+	report_path_counters(a, index, &sum);
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:s?, s:{s:o, s:o}}", "name",
+		slot->intent.name, "id", (json_int_t)slot->intent.id, "epoch", path_epoch(a, index),
+		"generation", (json_int_t)slot->intent.generation, "receiving", slot->is_receiving,
+		"proved", slot_is_proved(slot), "claiming", slot->is_claiming, "keys",
+		peers_has_keys(a->peers, slot->intent.id), "peer", path_peer_json(&slot->intent),
+		"rtt_ns", (json_int_t)slot->rtt_ns, "error", slot->error[0] ? slot->error : NULL,
+		"counters", "out", flow_json(&sum.out), "in", flow_json(&sum.in));
 }
 
 static json_t *port_json(struct agent *a, uint32_t index)

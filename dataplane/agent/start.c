@@ -267,6 +267,20 @@ int start_counters(struct agent *a, char *error, size_t size)
 	return 0;
 }
 
+static int certificate_start(struct agent *a, char *error, size_t size)
+{
+	const struct gateway_config *config = a->config;
+	const struct tls_files files = {
+		.ca = config->control_ca,
+		.cert = config->control_cert,
+		.key = config->control_key,
+	};
+
+	if (files.cert[0])
+		return certificate_open_issued(&a->certificate, &files, config->name, error, size);
+	return certificate_open(&a->certificate, &a->state, config->name, error, size);
+}
+
 int start_state(struct agent *a, char *error, size_t size)
 {
 	char warning[INTENT_JSON_ERROR_BYTES] = "";
@@ -279,6 +293,5 @@ int start_state(struct agent *a, char *error, size_t size)
 			 a->config->state_dir, strerror(-ret));
 	else if (warning[0])
 		agent_log("%s", warning);
-	return ret ? ret
-		   : certificate_open(&a->certificate, &a->state, a->config->name, error, size);
+	return ret ? ret : certificate_start(a, error, size);
 }

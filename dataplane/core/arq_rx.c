@@ -29,6 +29,29 @@ static uint64_t *word_of(const struct arq_rx *a, uint64_t seq)
 	return &a->received[(seq & a->mask) / 64];
 }
 
+void arq_rx_move(struct arq_rx *a, uint64_t *received, uint8_t *repeats, uint16_t *changed,
+		 uint32_t slot_count)
+{
+	uint64_t first = a->cumulative / BLOCK_SEQS;
+	struct arq_rx old = *a;
+
+	a->received = received;
+	a->repeats = repeats;
+	a->changed = changed;
+	a->mask = slot_count - 1;
+	a->block_mask = slot_count / BLOCK_SEQS - 1;
+	a->changed_head = a->changed_tail = 0;
+	for (uint64_t seq = old.cumulative & ~63ull; seq < old.end; seq += 64)
+		*word_of(a, seq) = *word_of(&old, seq);
+	for (uint32_t at = old.changed_head; at != old.changed_tail; at++) {
+		uint16_t index = old.changed[at & old.block_mask];
+		uint64_t number = first + ((index - first) & old.block_mask);
+
+		a->changed[a->changed_tail++] = (uint16_t)(number & a->block_mask);
+		a->repeats[number & a->block_mask] = old.repeats[index];
+	}
+}
+
 /* The bits of [end, new_end) were those of sequences one window earlier. */
 static void end_set(struct arq_rx *a, uint64_t new_end)
 {

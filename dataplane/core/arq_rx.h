@@ -35,6 +35,10 @@ struct arq_rx {
 int arq_rx_init(struct arq_rx *a, uint64_t *received, uint8_t *repeats, uint16_t *changed,
 		uint32_t slot_count, uint64_t first_seq);
 
+/* Goes on in other memory, for at least as many; repeats are zero there. O(sequences waiting). */
+void arq_rx_move(struct arq_rx *a, uint64_t *received, uint8_t *repeats, uint16_t *changed,
+		 uint32_t slot_count);
+
 /* The full number of a sequence of which the wire brought the low 32 bits. */
 static inline uint64_t arq_rx_expand(const struct arq_rx *a, uint32_t low)
 {

@@ -43,6 +43,20 @@ static void acked_put(struct arq_tx *a, uint64_t seq, bool is_set)
 		a->acked[at / 64] &= ~bit;
 }
 
+void arq_tx_move(struct arq_tx *a, struct arq_tx_slot *slots, uint64_t *acked, uint32_t slot_count)
+{
+	struct arq_tx old = *a;
+
+	a->slots = slots;
+	a->acked = acked;
+	a->mask = slot_count - 1;
+	/* The list of repairs names sequences, not places. */
+	for (uint64_t seq = old.una; seq < old.next; seq++) {
+		*arq_tx_slot(a, seq) = *arq_tx_slot(&old, seq);
+		acked_put(a, seq, is_acked(&old, seq));
+	}
+}
+
 struct arq_tx_slot *arq_tx_push(struct arq_tx *a, uint32_t len_bytes, uint64_t now)
 {
 	uint64_t seq = a->next++;

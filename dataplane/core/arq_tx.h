@@ -75,6 +75,9 @@ struct arq_evidence {
 int arq_tx_init(struct arq_tx *a, struct arq_tx_slot *slots, uint64_t *acked, uint32_t slot_count,
 		uint64_t first_seq);
 
+/* Goes on in other slots, at least as many, which need no clearing. O(sequences in flight). */
+void arq_tx_move(struct arq_tx *a, struct arq_tx_slot *slots, uint64_t *acked, uint32_t slot_count);
+
 static inline bool arq_tx_has_room(const struct arq_tx *a, uint32_t count, uint32_t bytes)
 {
 	return a->next + count - a->una <= (uint64_t)a->mask + 1 &&

@@ -55,6 +55,14 @@ static inline void credit_tx_on_limits(struct credit_tx *c, uint64_t seq, uint64
 
 void credit_rx_init(struct credit_rx *c, uint64_t first_seq, uint32_t slots, uint32_t buffers,
 		    uint64_t bytes);
+/* Other limits from now on. Smaller ones hold once what was granted before has been used. */
+static inline void credit_rx_resize(struct credit_rx *c, uint32_t slots, uint32_t buffers,
+				    uint64_t bytes)
+{
+	c->slots = slots;
+	c->buffers = buffers;
+	c->bytes = bytes;
+}
 /*
  * After deliveries: base is the lowest undelivered sequence, delivered and delivered_bytes all that
  * left.

@@ -1,6 +1,6 @@
 /*
- * The inner IP packet: checks on the way in, what the tunnel changes in it (TTL, ECN), and the
- * Ethernet header around it on the LAN. Pure; the workers, per packet.
+ * The inner IP packet: checks on the way in, what the tunnel changes in it (TTL, ECN, DSCP), and
+ * the Ethernet header around it on the LAN. Pure; the workers, per packet.
  *
  * A packet that inner_parse accepts has total_len <= len, a complete header, and, for IPv4, a
  * correct header checksum; the functions that change it keep the checksum correct.
@@ -66,19 +66,33 @@ static inline void inner_ttl_decrement(uint8_t *ip)
 		      bytes_checksum_update(bytes_load16(ip + 10), before, bytes_load16(ip + 8)));
 }
 
-/* Replaces the ECN field. */
-static inline void inner_ecn_set(uint8_t *ip, uint8_t ecn)
+/* Replaces the bits of `mask` in the octet that DSCP and ECN share (RFC 2474, RFC 3168). */
+static inline void inner_traffic_set(uint8_t *ip, uint8_t mask, uint8_t bits)
 {
-	uint16_t before;
+	uint16_t before = bytes_load16(ip), after;
 
-	if (ip[0] >> 4 == 6) {
-		ip[1] = (uint8_t)((ip[1] & 0xcf) | (ecn & 3) << 4);
+	if (ip[0] >> 4 == 6) { /* four bits further on, and no checksum */
+		bytes_store16(ip, (uint16_t)((before & ~(mask << 4)) | (bits & mask) << 4));
 		return;
 	}
-	before = bytes_load16(ip);
-	ip[1] = (uint8_t)((ip[1] & 0xfc) | (ecn & 3));
-	bytes_store16(ip + 10,
-		      bytes_checksum_update(bytes_load16(ip + 10), before, bytes_load16(ip)));
+	after = (uint16_t)((before & ~mask) | (bits & mask));
+	bytes_store16(ip, after);
+	bytes_store16(ip + 10, bytes_checksum_update(bytes_load16(ip + 10), before, after));
+}
+
+/* Replaces the ECN field and leaves the DSCP. */
+static inline void inner_ecn_set(uint8_t *ip, uint8_t ecn)
+{
+	inner_traffic_set(ip, 0x03, ecn);
+}
+
+/*
+ * Replaces the DSCP and leaves the ECN field. RoCEv2's ICRC reads the whole octet as ones (icrc.h),
+ * and no checksum of a transport covers it: the packet stays right.
+ */
+static inline void inner_dscp_set(uint8_t *ip, uint8_t dscp)
+{
+	inner_traffic_set(ip, 0xfc, (uint8_t)(dscp << 2));
 }
 
 /* RFC 6040, section 4.1, normal mode: the outer field is a copy. */

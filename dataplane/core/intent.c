@@ -4,7 +4,8 @@
 
 #include "dataplane/abi/verdict.h"
 
-#define DSCP_COUNT 64
+#define DSCP_COUNT     64
+#define PRIORITY_COUNT 8
 
 static bool prefixes_contain(const struct ip_prefix *prefixes, uint32_t count,
 			     const struct ip_addr *addr)
@@ -92,6 +93,19 @@ static enum intent_fault selectors_check(const struct intent_path *path)
 	return INTENT_OK;
 }
 
+static bool deliver_is_valid(const struct intent_deliver *deliver)
+{
+	return (!deliver->has_dscp || deliver->dscp < DSCP_COUNT) &&
+	       (!deliver->has_priority || deliver->priority < PRIORITY_COUNT);
+}
+
+static bool deliver_equal(const struct intent_deliver *a, const struct intent_deliver *b)
+{
+	return a->has_dscp == b->has_dscp && a->has_priority == b->has_priority &&
+	       (!a->has_dscp || a->dscp == b->dscp) &&
+	       (!a->has_priority || a->priority == b->priority);
+}
+
 static enum intent_fault path_check(const struct intent_path *path)
 {
 	if (!name_is_valid(path->name) || !name_is_valid(path->peer) || !name_is_valid(path->port))
@@ -106,6 +120,8 @@ static enum intent_fault path_check(const struct intent_path *path)
 		return INTENT_CLASS;
 	if (path->when_down >= WHEN_DOWN_COUNT)
 		return INTENT_WHEN_DOWN;
+	if (!deliver_is_valid(&path->deliver))
+		return INTENT_DELIVER;
 	if (path->peer_udp_port == 0 || path->peer_lanes == 0 ||
 	    path->peer_udp_port > UINT16_MAX - (path->peer_lanes - 1))
 		return INTENT_PEER;
@@ -129,8 +145,18 @@ static bool id_is_taken(const struct intent *intent, uint32_t before, uint32_t i
 	return false;
 }
 
+/* All paths of a class here are the same site's, and a LAN has one priority for it. */
+static bool deliver_agrees(const struct intent_path *path, const struct intent_path **first)
+{
+	if (!first[path->class])
+		first[path->class] = path;
+	return deliver_equal(&path->deliver, &first[path->class]->deliver);
+}
+
 enum intent_fault intent_check(const struct intent *intent, uint32_t *index)
 {
+	const struct intent_path *first[CLASS_COUNT] = {NULL};
+
 	for (uint32_t i = 0; i < intent->path_count; i++) {
 		const struct intent_path *path = &intent->paths[i];
 		enum intent_fault fault = path_check(path);
@@ -142,6 +168,8 @@ enum intent_fault intent_check(const struct intent *intent, uint32_t *index)
 			return INTENT_ORDER;
 		if (id_is_taken(intent, i, path->id))
 			return INTENT_ID;
+		if (!deliver_agrees(path, first))
+			return INTENT_DELIVER;
 	}
 	*index = 0;
 	return INTENT_OK;
@@ -166,9 +194,21 @@ const char *intent_fault_text(enum intent_fault fault)
 		[INTENT_MATCH] = "matches are missing, too many, or have ports that do not apply",
 		[INTENT_RANGE] = "a port range is reversed",
 		[INTENT_WHEN_DOWN] = "when_down is unknown",
+		[INTENT_DELIVER] =
+			"deliver is out of range, or not that of its class's other paths",
 	};
 
 	return fault < INTENT_FAULT_COUNT ? text[fault] : "unknown fault";
+}
+
+void intent_priorities(const struct intent *intent, uint8_t *priorities)
+{
+	for (uint32_t i = 0; i < intent->path_count; i++) {
+		const struct intent_path *path = &intent->paths[i];
+
+		priorities[path->class] =
+			path->deliver.has_priority ? path->deliver.priority : INTENT_NO_PRIORITY;
+	}
 }
 
 const struct intent_path *intent_find(const struct intent *intent, const char *name)
@@ -256,9 +296,10 @@ bool intent_path_same_identity(const struct intent_path *a, const struct intent_
 bool intent_path_same_settings(const struct intent_path *a, const struct intent_path *b)
 {
 	return intent_path_same_identity(a, b) && a->generation == b->generation &&
-	       a->dscp == b->dscp && a->when_down == b->when_down &&
-	       a->far_lan_mtu == b->far_lan_mtu && a->rate_bps == b->rate_bps &&
-	       a->max_bps == b->max_bps && a->link_rtt_ns == b->link_rtt_ns &&
-	       a->link_bps == b->link_bps && a->peer_max_bps == b->peer_max_bps &&
+	       a->dscp == b->dscp && deliver_equal(&a->deliver, &b->deliver) &&
+	       a->when_down == b->when_down && a->far_lan_mtu == b->far_lan_mtu &&
+	       a->rate_bps == b->rate_bps && a->max_bps == b->max_bps &&
+	       a->link_rtt_ns == b->link_rtt_ns && a->link_bps == b->link_bps &&
+	       a->peer_max_bps == b->peer_max_bps &&
 	       strcmp(a->peer_certificate, b->peer_certificate) == 0;
 }

@@ -50,6 +50,13 @@ enum intent_when_down {
 	WHEN_DOWN_COUNT
 };
 
+/* How this end's LAN tells the path's class: sites differ. What is not given stays as it is. */
+struct intent_deliver {
+	bool has_dscp, has_priority;
+	uint8_t dscp;	  /* of inner packets as they are delivered */
+	uint8_t priority; /* that is paused (IEEE 802.1Qbb), at ports that pause the class */
+};
+
 struct intent_path {
 	char name[INTENT_NAME_BYTES];
 	uint32_t id;	     /* on the wire, the same at both ends */
@@ -71,6 +78,7 @@ struct intent_path {
 	uint64_t link_bps;     /* capacity, each way */
 	uint64_t peer_max_bps; /* what the far end shapes to: our windows must take that in */
 	char peer_certificate[INTENT_CERTIFICATE_BYTES]; /* the only one that peer may show */
+	struct intent_deliver deliver;
 	uint8_t near_count, far_count, match_count;
 	struct ip_prefix near[INTENT_PREFIXES_MAX];
 	struct ip_prefix far[INTENT_PREFIXES_MAX];
@@ -105,6 +113,7 @@ enum intent_fault {
 	INTENT_MATCH,	    /* none, too many, unknown protocol, or ports where there are none */
 	INTENT_RANGE,	    /* a port range is reversed */
 	INTENT_WHEN_DOWN,
+	INTENT_DELIVER, /* DSCP or priority; or not that of another path of this class */
 	INTENT_FAULT_COUNT
 };
 
@@ -116,6 +125,13 @@ enum intent_fault intent_check(const struct intent *intent, uint32_t *index);
 /* A few words, for logs. */
 const char *intent_fault_text(enum intent_fault fault);
 
+#define INTENT_NO_PRIORITY 0xff
+/*
+ * Of a checked intent: the priority of each class in this site's LAN to priorities[CLASS_COUNT],
+ * INTENT_NO_PRIORITY where its paths name none. A class without a path keeps what stands there.
+ */
+void intent_priorities(const struct intent *intent, uint8_t *priorities);
+
 /* NULL: no such path. By name: binary search. By id: the one of that name first, then all. */
 const struct intent_path *intent_find(const struct intent *intent, const char *name);
 const struct intent_path *intent_find_id(const struct intent *intent, uint32_t id,
@@ -123,7 +139,7 @@ const struct intent_path *intent_find_id(const struct intent *intent, uint32_t i
 
 /*
  * Does what both ends proved for a still hold for b: the same id and name, tunnel ends, selectors
- * and class? The rest (generation, rates, far MTU, DSCP, when_down, phase) may differ.
+ * and class? The rest (generation, rates, far MTU, DSCPs, when_down, phase) may differ.
  */
 bool intent_path_same_identity(const struct intent_path *a, const struct intent_path *b);
 /* The same in all but the phase? */

@@ -3,20 +3,36 @@
 #include <errno.h>
 #include <stddef.h>
 
+void order_prepare(struct order_slot *slots, uint32_t slot_count)
+{
+	/* A zeroed slot must not pass for that of a sequence whose low bits are 0. */
+	for (uint32_t i = 0; i < slot_count; i++)
+		slots[i] = (struct order_slot){.tag = ~i};
+}
+
 int order_init(struct order *o, struct order_slot *slots, uint32_t slot_count, uint64_t first_seq)
 {
 	if (!slot_count || slot_count & (slot_count - 1))
 		return -EINVAL;
 	*o = (struct order){.slots = slots, .mask = slot_count - 1, .base = first_seq};
-	/* A zeroed slot must not pass for that of a sequence whose low bits are 0. */
-	for (uint32_t i = 0; i < slot_count; i++)
-		slots[i] = (struct order_slot){.tag = ~i};
+	order_prepare(slots, slot_count);
 	return 0;
 }
 
 static bool slot_is(const struct order_slot *slot, uint64_t seq)
 {
 	return slot->tag == (uint32_t)seq;
+}
+
+void order_move(struct order *o, struct order_slot *slots, uint32_t slot_count, uint64_t end)
+{
+	struct order old = *o;
+
+	o->slots = slots;
+	o->mask = slot_count - 1;
+	for (uint64_t seq = old.base; seq < end; seq++)
+		if (slot_is(order_slot(&old, seq), seq))
+			*order_slot(o, seq) = *order_slot(&old, seq);
 }
 
 /* The slot as that of `seq`, emptied if it was an older one's. */

@@ -55,7 +55,12 @@ struct order {
 /* How far `base` moves in one call; the rest follows with the next. */
 #define ORDER_ADVANCE_MAX 4096
 
-/* 0 or -EINVAL: not a power of two. All slots must be zero. */
+/* Makes slots ready for order_move. Any thread. */
+void order_prepare(struct order_slot *slots, uint32_t slot_count);
+/* Goes on in other slots, prepared and at least as many. `end`: nothing at or above was ever named.
+ * O(sequences from base to end). */
+void order_move(struct order *o, struct order_slot *slots, uint32_t slot_count, uint64_t end);
+/* 0 or -EINVAL: not a power of two. */
 int order_init(struct order *o, struct order_slot *slots, uint32_t slot_count, uint64_t first_seq);
 
 static inline struct order_slot *order_slot(const struct order *o, uint64_t seq)

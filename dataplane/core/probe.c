@@ -36,12 +36,20 @@ void probe_set_generation(struct probe *p, uint32_t generation)
 		generation_start(p, generation);
 }
 
+static uint64_t longer_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* One that waits for its echo is no reason to doubt; what is still on its way is none either. */
 static uint64_t interval_after(const struct probe *p)
 {
 	uint64_t twice = p->interval_ns * 2;
 
+	if (p->proved && p->unanswered > 1)
+		return longer_of(PROBE_DOUBT_NS, p->rtt_ns / 2);
 	if (p->proved)
-		return p->unanswered > 1 ? PROBE_SLOW_NS : PROBE_RTT_NS;
+		return longer_of(PROBE_RTT_NS, p->rtt_ns);
 	if (p->sent < PROBE_FAST_COUNT)
 		return PROBE_FAST_NS;
 	return twice < PROBE_SLOW_NS ? twice : PROBE_SLOW_NS;

@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROBE_FAST_NS	 20000000ull   /* until proved, */
-#define PROBE_FAST_COUNT 10	       /* for so many probes; then backs off, doubling, to */
-#define PROBE_SLOW_NS	 200000000ull  /* this */
-#define PROBE_RTT_NS	 1000000000ull /* once proved */
-#define PROBE_LOST	 5  /* unanswered in a row: 2.8 s after the last answered one was sent */
-#define PROBE_OPEN	 16 /* probes in flight that an echo may answer; a power of two */
+#define PROBE_FAST_NS	 20000000ull  /* until proved, */
+#define PROBE_FAST_COUNT 10	      /* for so many probes; then backs off, doubling, to */
+#define PROBE_SLOW_NS	 200000000ull /* this */
+#define PROBE_RTT_NS	 200000000ull /* once proved, or the round trip if that is longer; */
+#define PROBE_DOUBT_NS	 50000000ull  /* while echoes are missing, or half the round trip */
+/* Unanswered in a row: at up to 100 ms of round trip 750 ms after the last answered one was sent.
+ * Of a line that loses 5 % each way, eight in a row are lost once in half a year. */
+#define PROBE_LOST 8
+#define PROBE_OPEN 16 /* probes in flight that an echo may answer; a power of two */
 
 struct probe {
 	uint32_t generation;

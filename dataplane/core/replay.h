@@ -28,6 +28,9 @@ int replay_init(struct replay *r, uint64_t *words, uint32_t bit_count);
 /* Nothing was seen: a new life of the lane, whose packet numbers start again. */
 void replay_reset(struct replay *r);
 
+/* Goes on with at least as many bits. What was too old to judge stays refused. */
+void replay_move(struct replay *r, uint64_t *words, uint32_t bit_count);
+
 /* Could this packet be new? */
 static inline bool replay_is_fresh(const struct replay *r, uint64_t pn)
 {

@@ -19,23 +19,12 @@ static void *layout_take(struct layout *layout, size_t bytes)
 	return part;
 }
 
-struct parts {
-	struct arq_tx_slot *tx_slots;
-	uint64_t *acked;
-	uint32_t *buckets;
-	struct order_slot *order_slots;
-	uint64_t *received;
-	uint8_t *repeats;
-	uint16_t *changed;
-	uint64_t *replay;
-};
-
-static size_t parts_lay(const struct tunnel_sizes *sizes, void *memory, struct parts *parts)
+size_t tunnel_lay(const struct tunnel_sizes *sizes, void *memory, struct tunnel_parts *parts)
 {
 	struct layout layout = {.memory = memory};
 	uint32_t blocks = sizes->rx_slots / WIRE_ACK_BLOCK_SEQS;
 
-	*parts = (struct parts){0};
+	*parts = (struct tunnel_parts){0};
 	parts->replay = layout_take(&layout, sizes->replay_bits / 8);
 	if (sizes->tx_slots) {
 		parts->tx_slots = layout_take(&layout, sizes->tx_slots * sizeof(*parts->tx_slots));
@@ -54,12 +43,12 @@ static size_t parts_lay(const struct tunnel_sizes *sizes, void *memory, struct p
 
 size_t tunnel_memory(const struct tunnel_sizes *sizes)
 {
-	struct parts parts;
+	struct tunnel_parts parts;
 
-	return parts_lay(sizes, NULL, &parts);
+	return tunnel_lay(sizes, NULL, &parts);
 }
 
-static int tx_init(struct tunnel *t, const struct parts *parts)
+static int tx_init(struct tunnel *t, const struct tunnel_parts *parts)
 {
 	const struct tunnel_sizes *sizes = &t->config.sizes;
 	int ret;
@@ -76,7 +65,7 @@ static int tx_init(struct tunnel *t, const struct parts *parts)
 	return ret;
 }
 
-static int rx_init(struct tunnel *t, const struct parts *parts)
+static int rx_init(struct tunnel *t, const struct tunnel_parts *parts)
 {
 	const struct tunnel_sizes *sizes = &t->config.sizes;
 	uint64_t first = t->config.first_seq;
@@ -97,7 +86,7 @@ static int rx_init(struct tunnel *t, const struct parts *parts)
 
 int tunnel_init(struct tunnel *t, const struct tunnel_config *config, void *memory)
 {
-	struct parts parts;
+	struct tunnel_parts parts;
 	int ret;
 
 	*t = (struct tunnel){.config = *config,
@@ -105,7 +94,7 @@ int tunnel_init(struct tunnel *t, const struct tunnel_config *config, void *memo
 			     .next_packet = config->first_packet,
 			     .probe_ns = UINT64_MAX,
 			     .ack_ns = UINT64_MAX};
-	parts_lay(&config->sizes, memory, &parts);
+	tunnel_lay(&config->sizes, memory, &parts);
 	ret = replay_init(&t->replay, parts.replay, config->sizes.replay_bits);
 	if (!ret)
 		ret = tx_init(t, &parts);

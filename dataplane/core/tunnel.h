@@ -134,6 +134,15 @@ struct tunnel {
 /* memory: tunnel_memory bytes, aligned to 64. 0 or -EINVAL. There are no keys yet: nothing is sent
  * or opened until t->keys got some (keys_install_rx, keys_install_tx). */
 int tunnel_init(struct tunnel *t, const struct tunnel_config *config, void *memory);
+/* Makes tunnel_memory bytes ready for tunnel_resize: the long part of it. Any thread. */
+void tunnel_prepare(const struct tunnel_sizes *sizes, void *memory);
+/*
+ * The lane goes on with these windows in prepared memory: nothing under way is lost, and the peer
+ * learns of it by the next credit. Slots and replay_bits are at least what they were, and a half
+ * that there was not does not come; what may be retained or held may be less, which holds when what
+ * was granted before is used up. O(units in flight). Returns the memory it had; NULL: refused.
+ */
+void *tunnel_resize(struct tunnel *t, const struct tunnel_sizes *sizes, void *memory);
 /* The same lane from the start, with its config; the caller has flushed both halves. */
 void tunnel_reset(struct tunnel *t);
 

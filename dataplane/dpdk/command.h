@@ -13,24 +13,28 @@
 #include <rte_ring_elem.h>
 
 #include "dataplane/abi/drop.h"
+#include "dataplane/abi/verdict.h"
 #include "dataplane/core/prefix.h"
 
 struct classify_port;
 struct intent_path;
 struct path;
 struct path_keys;
+struct path_resize;
 struct ruleset;
 
 enum command_type {
 	COMMAND_PATH_ADD = 1, /* path */
 	COMMAND_PATH_UPDATE,  /* index, update: the intent is copied, so it comes back */
+	COMMAND_PATH_RESIZE,  /* index, resize: comes back with the memory of the old windows */
 	COMMAND_PATH_REMOVE,  /* index; the path comes back, or NULL */
 	COMMAND_RULES,	      /* rules; the ones in force until now come back */
 	COMMAND_PORT,	  /* index, port: how the classifier knows our own packets there; copied */
 	COMMAND_FENCE,	  /* nothing: the answer says that a turn began */
 	COMMAND_KEYS,	  /* index, keys: copied */
 	COMMAND_NEXT_HOP, /* addr, hop; no answer */
-	COMMAND_STOP,	  /* send what is held, then leave the loop */
+	COMMAND_PRIORITIES, /* priorities: lan_priorities_set */
+	COMMAND_STOP,	    /* send what is held, then leave the loop */
 };
 
 enum hop_state {
@@ -52,6 +56,8 @@ struct command {
 		const struct ruleset *rules;
 		const struct classify_port *port;
 		const struct path_keys *keys;
+		struct path_resize *resize;
+		uint8_t priorities[CLASS_COUNT];
 		struct {
 			uint8_t state; /* enum hop_state */
 			uint8_t port;

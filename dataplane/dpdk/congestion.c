@@ -106,10 +106,12 @@ bool congestion_on_dequeue(struct worker *w, struct path *path, const struct que
 			       queue_sojourn_ns(slot, w->now_ns), w->now_ns) == MARK_PASS;
 }
 
-void congestion_on_delivery(struct worker *w, const uint8_t *ip, const struct inner *inner)
+bool congestion_on_delivery(struct worker *w, const uint8_t *ip, const struct inner *inner)
 {
 	struct roce roce;
 
-	if (roce_parse(ip, inner, &roce))
-		cnp_on_packet(&w->cnp, CNP_TO_NEAR, inner, &roce, w->now_ns);
+	if (!roce_parse(ip, inner, &roce))
+		return false;
+	cnp_on_packet(&w->cnp, CNP_TO_NEAR, inner, &roce, w->now_ns);
+	return roce.kind == ROCE_KIND_CNP;
 }

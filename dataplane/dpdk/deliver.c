@@ -100,12 +100,25 @@ static void forward(struct worker *w, struct path *path, struct rte_mbuf *mbuf,
 		refuse(flow, mbuf, DROP_NEIGHBOUR_QUEUE);
 }
 
+/*
+ * As this site's LAN knows the class. But for a CNP: its sender gave it a DSCP of its own, so that
+ * it does not stand behind the data in the LAN's queues.
+ */
+static void dscp_deliver(struct path *path, uint8_t *ip, const struct inner *inner, bool is_cnp)
+{
+	const struct intent_deliver *deliver = &path->intent.deliver;
+
+	if (deliver->has_dscp && inner->dscp != deliver->dscp && !is_cnp)
+		inner_dscp_set(ip, deliver->dscp);
+}
+
 /* An inner packet, alone in its mbuf and inside the path's flow. */
 static void inner_deliver(struct worker *w, struct path *path, struct rte_mbuf *mbuf,
 			  const struct delivery *d, uint8_t outer_ecn, uint8_t class)
 {
 	struct cw_flow_counters *flow = &path->counters->in;
 	uint8_t *ip = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	bool is_cnp = false;
 	uint8_t ecn;
 
 	if (unlikely(d->why != DROP_COUNT)) {
@@ -125,7 +138,8 @@ static void inner_deliver(struct worker *w, struct path *path, struct rte_mbuf *
 		flow->ce_marked += ecn == ECN_CE;
 	}
 	if (unlikely(roce_is_likely(ip, &d->inner)))
-		congestion_on_delivery(w, ip, &d->inner);
+		is_cnp = congestion_on_delivery(w, ip, &d->inner);
+	dscp_deliver(path, ip, &d->inner, is_cnp);
 	w->counters->class_in_packets[class]++;
 	w->counters->class_in_bytes[class] += d->inner.total_len;
 	forward(w, path, mbuf, d);

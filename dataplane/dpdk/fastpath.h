@@ -85,6 +85,7 @@ void fastpath_poll(struct fastpath *f);
  */
 int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
 		      uint32_t wan_port, uint64_t seed);
+/* Buffers and windows follow rate and round trip, as far as there is memory. 0 or -ETIMEDOUT. */
 int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
 			 uint32_t wan_port);
 /* Gives every worker the keys of its lanes; see path_keys.h for the order of things. */
@@ -103,6 +104,9 @@ void fastpath_path_buffers(const struct fastpath *f, uint32_t handle,
 int fastpath_rules_set(struct fastpath *f, const struct ruleset *rules);
 /* Returns when each worker has begun so many turns, each of which takes a burst off every port. */
 int fastpath_fence(struct fastpath *f, uint32_t turns);
+/* The site's priority of each class ([CLASS_COUNT], INTENT_NO_PRIORITY: as configured), at ports
+ * that pause it. */
+int fastpath_priorities_set(struct fastpath *f, const uint8_t *priorities);
 int fastpath_classify_set(struct fastpath *f, uint32_t port, const struct classify_port *classify);
 
 enum fastpath_hop {

@@ -11,9 +11,11 @@
 
 static void on_done(struct fastpath *f, const struct event *event)
 {
-	/* Rules and intents are shared by the workers and freed by who gave them; paths are not. */
+	/* Rules and intents are shared by the workers and freed by who gave them; these are not. */
 	if (event->done.command == COMMAND_PATH_REMOVE)
 		path_free((struct path *)(uintptr_t)event->done.object);
+	if (event->done.command == COMMAND_PATH_RESIZE)
+		path_resize_free((struct path_resize *)(uintptr_t)event->done.object);
 	if (event->done.cookie == f->cookie && f->unanswered)
 		f->unanswered--;
 }
@@ -147,6 +149,14 @@ int fastpath_fence(struct fastpath *f, uint32_t turns)
 	for (uint32_t i = 0; i < turns && !ret; i++)
 		ret = fastpath_broadcast(f, (struct command){.type = COMMAND_FENCE});
 	return ret;
+}
+
+int fastpath_priorities_set(struct fastpath *f, const uint8_t *priorities)
+{
+	struct command command = {.type = COMMAND_PRIORITIES};
+
+	memcpy(command.priorities, priorities, sizeof(command.priorities));
+	return fastpath_broadcast(f, command);
 }
 
 int fastpath_classify_set(struct fastpath *f, uint32_t port, const struct classify_port *classify)

@@ -12,6 +12,7 @@
 struct fastpath_path {
 	uint32_t retain[WORKERS_MAX];
 	uint32_t hold[WORKERS_MAX];
+	struct path_demand demand, most; /* of its intent now, and ever */
 };
 
 struct fastpath {

@@ -23,33 +23,50 @@ static int buffers_take(struct fastpath *f, struct fastpath_path *path,
 {
 	uint32_t retain_left = buffers_for_paths(f, CW_PORT_LAN) - f->retain_taken;
 	uint32_t hold_left = buffers_for_paths(f, CW_PORT_WAN) - f->hold_taken;
+	struct fastpath_path taken = {0};
 	uint32_t retain, hold;
 
-	*path = (struct fastpath_path){0};
 	for (uint32_t i = 0; i < f->worker_count; i++) {
 		path_buffers_wanted(intent, i, f->worker_count, &retain, &hold);
-		path->retain[i] = RTE_MIN(retain, retain_left / (f->worker_count - i));
-		path->hold[i] = RTE_MIN(hold, hold_left / (f->worker_count - i));
-		if (path->retain[i] < RTE_MIN(retain, (uint32_t)PATH_BUFFERS_LEAST) ||
-		    path->hold[i] < RTE_MIN(hold, (uint32_t)PATH_BUFFERS_LEAST))
+		taken.retain[i] = RTE_MIN(retain, retain_left / (f->worker_count - i));
+		taken.hold[i] = RTE_MIN(hold, hold_left / (f->worker_count - i));
+		if (taken.retain[i] < RTE_MIN(retain, (uint32_t)PATH_BUFFERS_LEAST) ||
+		    taken.hold[i] < RTE_MIN(hold, (uint32_t)PATH_BUFFERS_LEAST))
 			return -ENOBUFS;
-		retain_left -= path->retain[i];
-		hold_left -= path->hold[i];
+		retain_left -= taken.retain[i];
+		hold_left -= taken.hold[i];
 	}
 	for (uint32_t i = 0; i < f->worker_count; i++) {
-		f->retain_taken += path->retain[i];
-		f->hold_taken += path->hold[i];
+		f->retain_taken += taken.retain[i];
+		f->hold_taken += taken.hold[i];
 	}
+	taken.demand = path_demand_of(intent);
+	taken.most = path->most;
+	path_demand_raise(&taken.most, &taken.demand);
+	*path = taken;
 	return 0;
 }
 
+/* What `most` says stays, for windows that are only changed. */
 static void buffers_give(struct fastpath *f, struct fastpath_path *path)
 {
+	struct path_demand most = path->most;
+
 	for (uint32_t i = 0; i < f->worker_count; i++) {
 		f->retain_taken -= path->retain[i];
 		f->hold_taken -= path->hold[i];
 	}
-	*path = (struct fastpath_path){0};
+	*path = (struct fastpath_path){.most = most};
+}
+
+static void buffers_take_back(struct fastpath *f, struct fastpath_path *path,
+			      const struct fastpath_path *before)
+{
+	*path = *before;
+	for (uint32_t i = 0; i < f->worker_count; i++) {
+		f->retain_taken += path->retain[i];
+		f->hold_taken += path->hold[i];
+	}
 }
 
 void fastpath_path_buffers(const struct fastpath *f, uint32_t handle,
@@ -140,8 +157,10 @@ int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint
 {
 	struct fastpath_path *entry = &f->paths[HANDLE_INDEX(handle)];
 	struct path *paths[WORKERS_MAX] = {NULL};
-	int ret = buffers_take(f, entry, intent);
+	int ret;
 
+	*entry = (struct fastpath_path){0};
+	ret = buffers_take(f, entry, intent);
 	if (ret)
 		return ret;
 	ret = paths_make(f, paths, intent, handle, wan_port, seed);
@@ -156,14 +175,84 @@ int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint
 	return ret;
 }
 
+static void resizes_free(struct path_resize *const resizes[], uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		path_resize_free(resizes[i]);
+}
+
+static int resizes_make(struct fastpath *f, const struct fastpath_path *entry,
+			const struct intent_path *intent, struct path_resize *resizes[])
+{
+	for (uint32_t i = 0; i < f->worker_count; i++) {
+		struct path_options options = {.worker = i,
+					       .workers = f->worker_count,
+					       .retain_buffers = entry->retain[i],
+					       .hold_buffers = entry->hold[i]};
+
+		resizes[i] = path_resize_create(intent, &entry->most, &options);
+		if (!resizes[i]) {
+			resizes_free(resizes, i);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Each comes back with what the lanes had, and is freed then. */
+static int resizes_hand_over(struct fastpath *f, struct path_resize *const resizes[],
+			     uint32_t handle)
+{
+	struct command command = {.type = COMMAND_PATH_RESIZE, .index = HANDLE_INDEX(handle)};
+
+	fastpath_begin(f);
+	command.cookie = f->cookie;
+	for (uint32_t i = 0; i < f->worker_count; i++) {
+		int ret;
+
+		command.resize = resizes[i];
+		f->unanswered++;
+		ret = fastpath_push(f, i, &command);
+		if (ret) {
+			resizes_free(resizes + i, f->worker_count - i);
+			return ret;
+		}
+	}
+	return fastpath_wait(f);
+}
+
+/* Windows and buffers for what the path is to do now; where there is no memory, as before. */
+static int windows_fit(struct fastpath *f, const struct intent_path *intent, uint32_t handle)
+{
+	struct fastpath_path *entry = &f->paths[HANDLE_INDEX(handle)], before = *entry;
+	struct path_resize *resizes[WORKERS_MAX];
+	int ret;
+
+	buffers_give(f, entry);
+	ret = buffers_take(f, entry, intent);
+	if (!ret) {
+		ret = resizes_make(f, entry, intent, resizes);
+		if (!ret)
+			return resizes_hand_over(f, resizes, handle);
+		buffers_give(f, entry);
+	}
+	buffers_take_back(f, entry, &before);
+	return 0;
+}
+
 int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
 			 uint32_t wan_port)
 {
 	struct command command = {.type = COMMAND_PATH_UPDATE, .index = HANDLE_INDEX(handle)};
+	struct path_demand demand = path_demand_of(intent);
+	int ret;
 
 	command.update.intent = intent;
 	command.update.wan_port = wan_port;
-	return fastpath_broadcast(f, command);
+	ret = fastpath_broadcast(f, command);
+	if (ret || path_demand_equal(&demand, &f->paths[command.index].demand))
+		return ret;
+	return windows_fit(f, intent, handle);
 }
 
 int fastpath_path_keys(struct fastpath *f, uint32_t handle, const struct path_keys *keys)

@@ -71,6 +71,18 @@ static const void *path_change(struct worker *w, const struct command *command)
 	return command->update.intent;
 }
 
+static const void *path_resized(struct worker *w, const struct command *command)
+{
+	struct path *path = w->paths.by_index[command->index];
+
+	if (path) {
+		path_resize(path, command->resize);
+		/* A sender that waited for the window, here or there, may go on. */
+		outbound_activate(w, path);
+	}
+	return command->resize;
+}
+
 static const void *rules_set(struct worker *w, const struct ruleset *rules)
 {
 	const void *old = (const void *)(uintptr_t)w->port[0].input.rules;
@@ -129,6 +141,9 @@ static void command_do(struct worker *w, const struct command *command)
 	case COMMAND_PATH_UPDATE:
 		event.done.object = path_change(w, command);
 		break;
+	case COMMAND_PATH_RESIZE:
+		event.done.object = path_resized(w, command);
+		break;
 	case COMMAND_PATH_REMOVE:
 		event.done.object = path_remove(w, command->index);
 		break;
@@ -140,6 +155,9 @@ static void command_do(struct worker *w, const struct command *command)
 		break;
 	case COMMAND_KEYS:
 		keys_take(w, command);
+		break;
+	case COMMAND_PRIORITIES:
+		lan_priorities_set(w, command->priorities);
 		break;
 	case COMMAND_FENCE:
 		break;

@@ -56,18 +56,18 @@ static int pause_create(struct worker *w, uint32_t index)
 {
 	const struct port *port = &w->ports[index];
 	struct lan *lan = &w->port[index].lan;
-	uint64_t shares[PFC_PRIORITIES] = {0};
+	uint64_t shares[PFC_PRIORITIES];
 	struct lan_pause *pause;
 
-	/* The machine pauses at half of a share. */
-	for (uint32_t class = 0; class < CLASS_COUNT; class ++)
-		if (class_has_priority(port, class))
-			shares[port->priority[class]] = 2 * LAN_LEVEL_FULL;
+	/* The machine pauses at half of a share. Of all: which ones classes have may change. */
+	for (uint32_t priority = 0; priority < PFC_PRIORITIES; priority++)
+		shares[priority] = 2 * LAN_LEVEL_FULL;
 	pause = rte_zmalloc("pause", sizeof(*pause), RTE_CACHE_LINE_SIZE);
 	if (!pause)
 		return -ENOMEM;
 	lan->pause = pause;
 	pause->classes = classes_of(port);
+	memcpy(pause->priority, port->priority, sizeof(pause->priority));
 	pfc_out_init(&pause->out, port->mac, speed_clamped(port->speed_bps), OUR_STUCK_NS, shares);
 	pfc_in_init(&pause->in, speed_clamped(port->speed_bps), PFC_STUCK_NS);
 	return 0;
@@ -126,6 +126,20 @@ void lan_free(struct worker *w)
 		rte_free(w->port[i].lan.pause);
 }
 
+void lan_priorities_set(struct worker *w, const uint8_t priorities[CLASS_COUNT])
+{
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		struct lan_pause *pause = w->port[i].lan.pause;
+
+		for (uint32_t class = 0; pause && class < CLASS_COUNT; class ++) {
+			bool is_given = priorities[class] < PFC_PRIORITIES;
+
+			pause->priority[class] =
+				is_given ? priorities[class] : w->ports[i].priority[class];
+		}
+	}
+}
+
 /* ---- how full it is here ---- */
 
 static uint64_t path_level(const struct path *path)
@@ -175,7 +189,7 @@ static void fills_set(struct worker *w, uint32_t port)
 	uint32_t fills[PFC_PRIORITIES] = {0};
 
 	for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-		uint8_t priority = w->ports[port].priority[class];
+		uint8_t priority = pause->priority[class];
 
 		if (!(pause->classes >> class & 1))
 			continue;
@@ -197,7 +211,7 @@ static void masks_find(struct worker *w, uint32_t port)
 	uint8_t lossless = 0, held = 0, shed = 0;
 
 	for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-		uint8_t priority = w->ports[port].priority[class];
+		uint8_t priority = pause->priority[class];
 		uint8_t bit = (uint8_t)(1u << class);
 
 		if (!(pause->classes & bit))

@@ -43,8 +43,9 @@ struct lan_share {
 struct lan_pause {
 	struct pfc_out out;
 	struct pfc_in in;
-	uint8_t classes;	   /* bit per class that has a priority */
-	uint8_t told_in, told_out; /* stuck priorities that the agent knows of */
+	uint8_t classes;	       /* bit per class that has a priority: */
+	uint8_t priority[CLASS_COUNT]; /* the site's, or as the port is configured */
+	uint8_t told_in, told_out;     /* stuck priorities that the agent knows of */
 	uint64_t told_ns;
 };
 
@@ -66,6 +67,12 @@ uint32_t lan_queued_min(uint32_t ring_frames, uint32_t classes);
 /* Ports and shares of a worker that knows its ports and its queued_max. 0 or -ENOMEM. */
 int lan_create(struct worker *w);
 void lan_free(struct worker *w);
+/*
+ * The site's priority of each class, INTENT_NO_PRIORITY: as configured. Only for classes that the
+ * port pauses by its configuration: for others no buffers were set aside. What is paused under an
+ * old priority goes on in the next turn.
+ */
+void lan_priorities_set(struct worker *w, const uint8_t priorities[CLASS_COUNT]);
 
 /* Once per turn, before frames are flushed: what is paused, and what others are told. */
 void lan_turn(struct worker *w);

@@ -14,12 +14,6 @@ static uint32_t burst_bytes(uint64_t rate_bps)
 	return (uint32_t)RTE_MIN(RTE_MAX(bytes, (uint64_t)32768), (uint64_t)(8 << 20));
 }
 
-static uint64_t rate_clamped(uint64_t rate_bps)
-{
-	return RTE_MIN(RTE_MAX(rate_bps, (uint64_t)SHAPER_RATE_MIN_BPS),
-		       (uint64_t)SHAPER_RATE_MAX_BPS);
-}
-
 static int template_make(struct path *path, const struct intent_path *intent)
 {
 	struct outer_flow flow = {
@@ -45,75 +39,14 @@ static void sizes_set(struct path *path, uint32_t wan_mtu)
 	path->payload_max = path->frames_max - WIRE_DATA_BYTES;
 }
 
-/* Losses that windows are made for without a loss of throughput: 1 %. */
-#define LOSS_BUDGET 0.01
-
-static void lane_sizes(const struct intent_path *intent, uint32_t lane, uint32_t worker,
-		       struct tunnel_sizes *sizes)
-{
-	struct tunnel_demand demand = {
-		.tx_bps = lane == worker ? rate_clamped(intent->max_bps) : 0,
-		.rx_bps = lane < intent->peer_lanes ? rate_clamped(intent->peer_max_bps) : 0,
-		.rtt_ns = intent->link_rtt_ns,
-		.loss = LOSS_BUDGET,
-	};
-
-	tunnel_sizes_for(&demand, sizes);
-}
-
-static uint32_t lane_count(const struct intent_path *intent, uint32_t workers)
-{
-	return RTE_MIN(RTE_MAX(workers, (uint32_t)intent->peer_lanes), (uint32_t)LANES_MAX);
-}
-
-void path_buffers_wanted(const struct intent_path *intent, uint32_t worker, uint32_t workers,
-			 uint32_t *retain, uint32_t *hold)
-{
-	struct tunnel_sizes sizes;
-
-	*retain = *hold = 0;
-	for (uint32_t i = worker; i < lane_count(intent, workers); i += workers) {
-		lane_sizes(intent, i, worker, &sizes);
-		*retain += sizes.retain_packets;
-		*hold += sizes.rx_buffers;
-	}
-}
-
-uint64_t path_window_bytes(const struct intent_path *intent, uint32_t worker, uint32_t workers)
-{
-	struct tunnel_sizes sizes;
-	uint64_t bytes = 0;
-
-	for (uint32_t i = worker; i < lane_count(intent, workers); i += workers) {
-		lane_sizes(intent, i, worker, &sizes);
-		bytes += tunnel_memory(&sizes);
-	}
-	return bytes;
-}
-
-/* What was wanted, cut down to the share that there are buffers for. */
-static void sizes_limit(struct tunnel_sizes *sizes, const struct path_options *options,
-			uint32_t retain_wanted, uint32_t hold_wanted)
-{
-	if (options->retain_buffers < retain_wanted)
-		sizes->retain_packets = (uint32_t)((uint64_t)sizes->retain_packets *
-						   options->retain_buffers / retain_wanted);
-	if (options->hold_buffers < hold_wanted)
-		sizes->rx_buffers = (uint32_t)((uint64_t)sizes->rx_buffers * options->hold_buffers /
-					       hold_wanted);
-}
-
 static int lanes_create(struct path *path, const struct path_options *options)
 {
 	const struct intent_path *intent = &path->intent;
 	struct tunnel_config config = {.rtt_ns = intent->link_rtt_ns};
-	uint32_t retain, hold;
 
-	path->lane_count = (uint8_t)lane_count(intent, options->workers);
-	path_buffers_wanted(intent, options->worker, options->workers, &retain, &hold);
+	path->lane_count = (uint8_t)path_lane_count(intent, options->workers);
 	for (uint32_t i = options->worker; i < path->lane_count; i += options->workers) {
-		lane_sizes(intent, i, options->worker, &config.sizes);
-		sizes_limit(&config.sizes, options, retain, hold);
+		path_lane_sizes(intent, i, options, &config.sizes);
 		path->lanes[i] = lane_create((uint8_t)i, &config);
 		if (!path->lanes[i])
 			return -1;
@@ -127,7 +60,7 @@ static int lanes_create(struct path *path, const struct path_options *options)
 struct path *path_create(const struct intent_path *intent, const struct path_options *options)
 {
 	struct path *path = rte_zmalloc("path", sizeof(*path), RTE_CACHE_LINE_SIZE);
-	uint64_t rate = rate_clamped(intent->max_bps);
+	uint64_t rate = path_rate_clamped(intent->max_bps);
 
 	if (!path)
 		return NULL;
@@ -144,7 +77,7 @@ struct path *path_create(const struct intent_path *intent, const struct path_opt
 	}
 	sizes_set(path, options->wan_mtu);
 	shaper_init(&path->shaper, rate, burst_bytes(rate), options->now_ns);
-	rate = rate_clamped(intent->rate_bps);
+	rate = path_rate_clamped(intent->rate_bps);
 	shaper_init(&path->guarantee, rate, burst_bytes(rate), options->now_ns);
 	aggregate_init(&path->aggregate, path->frames_max);
 	probe_init(&path->probe, intent->generation, options->seed);
@@ -167,10 +100,10 @@ void path_free(struct path *path)
 
 static void rates_set(struct path *path, uint64_t guaranteed_bps, uint64_t max_bps, uint64_t now_ns)
 {
-	uint64_t rate = rate_clamped(max_bps);
+	uint64_t rate = path_rate_clamped(max_bps);
 
 	shaper_set_rate(&path->shaper, rate, burst_bytes(rate), now_ns);
-	rate = rate_clamped(guaranteed_bps);
+	rate = path_rate_clamped(guaranteed_bps);
 	shaper_set_rate(&path->guarantee, rate, burst_bytes(rate), now_ns);
 }
 
@@ -198,8 +131,8 @@ static void rates_share(struct path *path, uint64_t now_ns)
 	rate = share_update(&path->share, offered, intent->max_bps);
 	/* The same part of the guarantee; in kilobits, so that nothing overflows. */
 	rates_set(path,
-		  rate / 1000 * (intent->rate_bps / 1000) / (rate_clamped(intent->max_bps) / 1000) *
-			  1000,
+		  rate / 1000 * (intent->rate_bps / 1000) /
+			  (path_rate_clamped(intent->max_bps) / 1000) * 1000,
 		  rate, now_ns);
 }
 

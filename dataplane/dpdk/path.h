@@ -97,6 +97,36 @@ struct path_options {
 	const struct cw_path_counters *const *all; /* [workers] */
 };
 
+/* What the windows of a path are made for. */
+struct path_demand {
+	uint64_t tx_bps, rx_bps, rtt_ns;
+};
+
+static inline struct path_demand path_demand_of(const struct intent_path *intent)
+{
+	return (struct path_demand){intent->max_bps, intent->peer_max_bps, intent->link_rtt_ns};
+}
+
+static inline bool path_demand_equal(const struct path_demand *a, const struct path_demand *b)
+{
+	return a->tx_bps == b->tx_bps && a->rx_bps == b->rx_bps && a->rtt_ns == b->rtt_ns;
+}
+
+/* The larger of each. */
+void path_demand_raise(struct path_demand *most, const struct path_demand *demand);
+
+static inline uint64_t path_rate_clamped(uint64_t rate_bps)
+{
+	return RTE_MIN(RTE_MAX(rate_bps, (uint64_t)SHAPER_RATE_MIN_BPS),
+		       (uint64_t)SHAPER_RATE_MAX_BPS);
+}
+
+/* path_window.c, for path.c: lanes of the path over all workers, and the windows of one, cut down
+ * to the buffers that there are. */
+uint32_t path_lane_count(const struct intent_path *intent, uint32_t workers);
+void path_lane_sizes(const struct intent_path *intent, uint32_t lane,
+		     const struct path_options *options, struct tunnel_sizes *sizes);
+
 /* Buffers that one worker's part of a path would like to have, over all its lanes. */
 void path_buffers_wanted(const struct intent_path *intent, uint32_t worker, uint32_t workers,
 			 uint32_t *retain, uint32_t *hold);
@@ -113,10 +143,32 @@ void path_free(struct path *path);
 /*
  * Takes a changed intent of the same id: rate, peer, selectors, class. What waits stays in its
  * order. The caller has checked that both addresses are of one family, and left no aggregate open.
- * Windows stay as they were made. Worker.
+ * Windows stay as they were made: path_resize changes them. Worker.
  */
 void path_update(struct path *path, const struct intent_path *intent, uint32_t wan_mtu,
 		 uint64_t now_ns);
+/*
+ * Other windows for the lanes of one worker, made by the agent thread, which also frees them when
+ * they have come back. Then their memory is what the lanes had before.
+ */
+struct path_resize {
+	uint32_t count;
+	struct {
+		uint32_t lane;
+		struct tunnel_sizes sizes;
+		void *memory;
+	} lanes[LANES_MAX];
+};
+
+/* For this intent, of which `most` says the most that it ever asked for: no window gets fewer
+ * sequences than it had. NULL: no memory. options: worker, workers and buffers. */
+struct path_resize *path_resize_create(const struct intent_path *intent,
+				       const struct path_demand *most,
+				       const struct path_options *options);
+void path_resize_free(struct path_resize *resize);
+/* What is under way goes on. Worker. */
+void path_resize(struct path *path, struct path_resize *resize);
+
 /* Takes this worker's part of the rate anew, and what follows from rate and round trip; at even
  * intervals. */
 void path_tick(struct path *path, uint64_t now_ns);

@@ -128,8 +128,8 @@ void congestion_free(struct worker *w);
 /* Each false: DROP_QUEUE_TCP. */
 bool congestion_on_enqueue(struct worker *w, struct path *path, const struct congestion_packet *p);
 bool congestion_on_dequeue(struct worker *w, struct path *path, const struct queue_slot *slot);
-/* A RoCEv2 packet leaves for the LAN: learns who talks to whom. */
-void congestion_on_delivery(struct worker *w, const uint8_t *ip, const struct inner *inner);
+/* What may be a RoCEv2 packet leaves for the LAN: learns who talks to whom. True: it is a CNP. */
+bool congestion_on_delivery(struct worker *w, const uint8_t *ip, const struct inner *inner);
 
 /* outbound.c: LAN to WAN, up to the sequence. */
 void outbound_accept(struct worker *w, uint32_t port, struct rte_mbuf *mbuf, verdict_t verdict);

@@ -146,6 +146,20 @@ static void roce_feed(struct world *w, const uint8_t *ip, const struct inner *in
 	links_check(w);
 }
 
+/* As it is delivered: nothing but the DSCP is another, and no checksum wrong. */
+static void dscp_feed(uint8_t *ip, uint32_t len, const struct inner *inner, uint8_t dscp)
+{
+	bool was_right = icrc_is_right(ip, inner->total_len);
+	struct inner after;
+	enum drop why;
+
+	inner_dscp_set(ip, dscp);
+	check(inner_parse(ip, len, &after, &why));
+	check(after.dscp == dscp && after.ecn == inner->ecn && after.is_v6 == inner->is_v6);
+	check(after.total_len == inner->total_len && after.ttl == inner->ttl);
+	check(icrc_is_right(ip, inner->total_len) == was_right);
+}
+
 static void ip_feed(struct world *w, uint8_t *ip, uint32_t len, uint8_t choice)
 {
 	uint32_t header_len = len ? (uint32_t)(ip[0] & 0xf) * 4 : 0;
@@ -170,6 +184,7 @@ static void ip_feed(struct world *w, uint8_t *ip, uint32_t len, uint8_t choice)
 	roce_feed(w, ip, &inner, choice);
 	if (icrc_write(ip, inner.total_len))
 		check(icrc_is_right(ip, inner.total_len));
+	dscp_feed(ip, len, &inner, choice & 63);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

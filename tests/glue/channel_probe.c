@@ -1,7 +1,7 @@
 /*
  * A gateway as control sees it, without a data plane: holds the channel, says that every path it is
  * told of receives and is proved, and claims what control lets it claim. A test tool. Prints one
- * line for each state and intent.
+ * line for each state and intent, and behind an intent what its paths are to be in the LAN.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -61,6 +61,18 @@ static void on_timer(struct loop_timer *timer, void *arg)
 	loop_timer_set(probe->loop, timer, loop_now_ns(probe->loop) + REPORT_NS);
 }
 
+/* "path job1 deliver 26/3", with - for what stays as it is. */
+static void deliver_print(const struct intent_path *path)
+{
+	char dscp[8] = "-", priority[8] = "-";
+
+	if (path->deliver.has_dscp)
+		snprintf(dscp, sizeof(dscp), "%u", path->deliver.dscp);
+	if (path->deliver.has_priority)
+		snprintf(priority, sizeof(priority), "%u", path->deliver.priority);
+	printf("path %s deliver %s/%s\n", path->name, dscp, priority);
+}
+
 static void on_intent(struct intent *intent, const char *line, size_t len, void *arg)
 {
 	struct probe *probe = arg;
@@ -71,6 +83,8 @@ static void on_intent(struct intent *intent, const char *line, size_t len, void 
 	intent_free(probe->intent);
 	probe->intent = intent;
 	printf("intent %u\n", intent->path_count);
+	for (uint32_t i = 0; i < intent->path_count; i++)
+		deliver_print(&intent->paths[i]);
 	report(probe);
 }
 
@@ -86,13 +100,18 @@ static void on_state(enum channel_state state, void *arg)
 int main(int argc, char **argv)
 {
 	struct probe probe = {0};
+	struct tls_files tls;
 	struct channel_config config = {
 		.on_intent = on_intent, .on_state = on_state, .arg = &probe};
 	int err;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: channel_probe URL GATEWAY\n");
+	if (argc != 3 && argc != 6) {
+		fprintf(stderr, "usage: channel_probe URL GATEWAY [CA CERTIFICATE KEY]\n");
 		return 2;
+	}
+	if (argc == 6) {
+		tls = (struct tls_files){argv[3], argv[4], argv[5]};
+		config.tls = &tls;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	config.url = argv[1];

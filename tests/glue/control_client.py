@@ -1,5 +1,6 @@
 """What the tests of causeway-control share: the daemon as a process, curl as its client, and a fake
-gateway that does with curl what a gateway's agent does.
+gateway that does with curl what a gateway's agent does. Whatever they are told is checked against the document
+of the API, where python3-jsonschema is there.
 """
 import json
 import shutil
@@ -9,6 +10,8 @@ import sys
 import threading
 import time
 import unittest
+
+import openapi_check
 
 DAEMON = sys.argv.pop(1) if len(sys.argv) > 1 else "causeway-control"
 PATIENCE_S = 20
@@ -26,6 +29,20 @@ def path_spec(rate="1G", ports="5000-5999", protocol="tcp", **more):
             "match": [{"protocol": protocol, "ports": [ports]}]}
     spec.update(more)
     return {"spec": spec}
+
+
+DOCUMENT = None
+
+
+def document():
+    """The daemon's own, from a run of its own: no test sees the request. None without jsonschema."""
+    global DOCUMENT
+    if not DOCUMENT and openapi_check.is_available:
+        daemon = Daemon()
+        text = daemon.request("GET", daemon.url + "/openapi.json").text
+        daemon.stop()
+        DOCUMENT = openapi_check.Document(json.loads(text))
+    return DOCUMENT
 
 
 class Answer:
@@ -73,16 +90,24 @@ class Daemon:
         return code, time.monotonic() - begin, "".join(self.rest)
 
     def call(self, method, path, body=None, headers=None, raw=None, url=None):
-        args = ["curl", "-sS", "--http2-prior-knowledge", "-m", str(PATIENCE_S), "-i", "-X", method]
         headers = dict(headers or {})
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         if data is not None:
             headers.setdefault("content-type", "application/json")
+        answer = self.request(method, url or self.url + path, data, headers)
+        if document():
+            document().check(method, url or self.url + path, answer.status, answer.headers, answer.text, data)
+        return answer
+
+    @staticmethod
+    def request(method, url, data=None, headers=None):
+        args = ["curl", "-sS", "--http2-prior-knowledge", "-m", str(PATIENCE_S), "-i", "-X", method]
+        headers = headers or {}
+        if data is not None:
             args += ["--data-binary", "@-"]
         for name, value in headers.items():
             args += ["-H", "%s: %s" % (name, value)]
-        done = subprocess.run(args + [url or self.url + path], input=data or b"", capture_output=True,
-                              check=False)
+        done = subprocess.run(args + [url], input=data or b"", capture_output=True, check=False)
         if done.returncode:
             raise RuntimeError("curl: " + done.stderr.decode())
         head, _, text = done.stdout.decode().partition("\r\n\r\n")
@@ -104,6 +129,7 @@ class Gateway:
         self.daemon = daemon
         self.name = name
         self.lines = []
+        self.unread = []  # lines that the document of the API has not seen yet
         self.intent = None
         self.stream = None
         self.error = None
@@ -125,6 +151,7 @@ class Gateway:
     def _read(self, stream):
         for line in stream.stdout:
             message = json.loads(line)
+            self.unread.append(message)
             self.lines.append(message)
             if "paths" in message:
                 self.intent = message
@@ -132,11 +159,16 @@ class Gateway:
     def wait_line(self, accept):
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
+            self.check_lines()
             for line in list(self.lines):
                 if accept(line):
                     return line
             time.sleep(0.02)
         raise AssertionError("%s: no such line in %s" % (self.name, self.lines))
+
+    def check_lines(self):
+        while self.unread and document():
+            document().check_line("%s/gateways/%s/intent" % (self.daemon.url, self.name), self.unread.pop(0))
 
     def report(self, **more):
         intent = self.intent or {"revision": 0, "term": 0, "paths": []}
@@ -161,6 +193,7 @@ class Gateway:
         self.stream.terminate()
         self.stream.wait()
         self.stream.stdout.close()
+        self.check_lines()
 
 
 class Fresh(unittest.TestCase):

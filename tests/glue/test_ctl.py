@@ -263,9 +263,9 @@ class Paths(Base):
         self.apply()
         text = self.ctl(*self.CREATE[:-1], "20G", code=1)
         self.assertIn("insufficient-bandwidth", text)
-        self.assertIn("possible now: 10 Gb/s", text)
+        self.assertIn("possible now: 8.3 Gb/s", text)
         error = self.json(*self.CREATE[:-1], "20G", code=1)["error"]
-        self.assertEqual(error["offers"][0]["rate_bps"], 10000000000)
+        self.assertEqual(error["offers"][0]["rate_bps"], 8302000000)
 
     def test_wait_times_out(self):
         self.apply()

@@ -16,6 +16,7 @@
 
 #include <openssl/ssl.h>
 
+#include "control/ctl/pki.h"
 #include "dataplane/agent/peer.h"
 #include "tests/unit/dataplane/intent_sample.h"
 
@@ -443,6 +444,124 @@ static void peer__wrong_pin_is_refused(void **state)
 	assert_int_equal(sides[0].held[0].installs, 1);
 }
 
+/* What an authority issued for a gateway: the paths of the files. */
+struct issued {
+	char ca[600], cert[600], key[600];
+	struct tls_files files;
+};
+
+static void issue(struct issued *issued, const char *dir, enum identity_role role, const char *name)
+{
+	struct pki_request request = {.identity.role = role, .days = 1};
+	char path[PKI_PATH_BYTES], error[PKI_ERROR_BYTES];
+
+	strcpy(request.identity.name, name);
+	if (pki_issue(dir, &request, path, error))
+		fail_msg("%s", error);
+	snprintf(issued->ca, sizeof(issued->ca), "%s/ca.crt", dir);
+	snprintf(issued->cert, sizeof(issued->cert), "%.500s.crt", path);
+	snprintf(issued->key, sizeof(issued->key), "%.500s.key", path);
+	issued->files = (struct tls_files){issued->ca, issued->cert, issued->key};
+}
+
+static void authority_make(char dir[64], const char *name)
+{
+	char error[PKI_ERROR_BYTES];
+
+	snprintf(dir, 64, "%.40s/%s", state_dir, name);
+	if (pki_create(dir, "dc", 1, error))
+		fail_msg("%s", error);
+}
+
+static void authority_remove(const char *dir)
+{
+	static const char *const names[] = {"ca", "gateway-gw-a", "gateway-gw-b", "gateway-gw-c",
+					    "admin-gw-b"};
+	char path[128];
+
+	for (size_t i = 0; i < 2 * sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s%s", dir, names[i / 2], i % 2 ? ".key" : ".crt");
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* The side begins anew with a certificate of that authority. */
+static void side_issue(struct side *side, struct issued *issued, const char *dir)
+{
+	char error[256];
+
+	peers_destroy(side->peers);
+	certificate_close(&side->certificate);
+	issue(issued, dir, ROLE_GATEWAY, side->name);
+	if (certificate_open_issued(&side->certificate, &issued->files, side->name, error,
+				    sizeof(error)))
+		fail_msg("%s", error);
+	side_start(side, side->name);
+}
+
+static void peer__authority_counts_not_the_pin(void **state)
+{
+	char dir[64], far_dir[64];
+	struct issued issued[2], renewed;
+
+	(void)state;
+	authority_make(dir, "pki");
+	authority_make(far_dir, "far");
+	for (int i = 0; i < 2; i++) {
+		side_issue(&sides[i], &issued[i], dir);
+		/* Control may say what it likes. */
+		strcpy(sides[i].pin, INTENT_SAMPLE_CERTIFICATE);
+	}
+	start_agreed(1);
+	/* Renewed files count for the next session, and keys stay meanwhile. */
+	issue(&renewed, dir, ROLE_GATEWAY, "gw-a");
+	peers_rekey(sides[0].peers, 1);
+	turn_for(20 * MS);
+	assert_true(is_agreed(1));
+	/* Somebody else's authority: refused at both ends. */
+	side_issue(&sides[1], &issued[1], far_dir);
+	paths_set(&sides[1], 1);
+	WAIT_UNTIL(strstr(status_of(&sides[0]).error, "certificate that is not accepted"));
+	assert_false(status_of(&sides[1]).is_up);
+	side_issue(&sides[1], &issued[1], dir);
+	memset(sides[1].held, 0, sizeof(sides[1].held));
+	start_agreed(1);
+	authority_remove(dir);
+	authority_remove(far_dir);
+}
+
+static void peer__authority_names_another(void **state)
+{
+	struct issued issued[2], other;
+	struct certificate foreign;
+	char dir[64], error[256];
+
+	(void)state;
+	authority_make(dir, "pki");
+	/* A gateway does not even start with what is not its own. */
+	issue(&other, dir, ROLE_GATEWAY, "gw-c");
+	assert_int_equal(
+		certificate_open_issued(&foreign, &other.files, "gw-a", error, sizeof(error)),
+		-EINVAL);
+	assert_non_null(strstr(error, "not gateway gw-a"));
+	for (int i = 0; i < 2; i++)
+		side_issue(&sides[i], &issued[i], dir);
+	/* One who got hold of another name's certificate, or of one that is no gateway's. */
+	for (int i = 0; i < 2; i++) {
+		issue(&other, dir, i ? ROLE_ADMIN : ROLE_GATEWAY, i ? "gw-b" : "gw-c");
+		sides[1].certificate.files = other.files;
+		paths_set(&sides[0], 1);
+		paths_set(&sides[1], 1);
+		WAIT_UNTIL(strstr(status_of(&sides[0]).error,
+				  i ? "not accepted" : "certificate of gateway gw-c"));
+		assert_int_equal(sides[0].held[0].installs + sides[1].held[0].installs, 0);
+	}
+	sides[1].certificate.files = issued[1].files;
+	start_agreed(1);
+	authority_remove(dir);
+}
+
 static void peer__another_gateways_name_is_refused(void **state)
 {
 	(void)state;
@@ -636,6 +755,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(peer__cuts_in_the_middle, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer__silence_is_death, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer__wrong_pin_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(peer__authority_counts_not_the_pin, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(peer__authority_names_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer__another_gateways_name_is_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(peer__paths_come_and_go_in_any_order, setup,

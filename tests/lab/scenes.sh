@@ -66,6 +66,62 @@ scene_sizes() { # LAN-MTU
 	done
 }
 
+# Site b's map for class lossless; without arguments none.
+site_map() { # [DSCP PRIORITY]
+	lab ctl -o json get sites b |
+		jq --arg dscp "${1:-}" --arg priority "${2:-}" '{items: [{kind, name, spec: (.spec | del(.qos) +
+			if $dscp == "" then {} else
+			{qos: {lossless: {dscp: ($dscp | tonumber), pfc_priority: ($priority | tonumber)}}} end)}]}' \
+			>"$WORK/site"
+	lab ctl apply -f "$WORK/site" >/dev/null
+}
+
+# What is sent with DSCP 34 and ECT(0) arrives at host b so.
+arrives_as() { # ADDRESS DSCP
+	local receiver
+
+	at host-b python3 "$TESTS/traffic_class.py" receive "$1" 5700 >"$WORK/class" &
+	receiver=$!
+	eventually 5 stream_listens 5700
+	at host-a python3 "$TESTS/traffic_class.py" send "$1" 5700 34
+	wait "$receiver" && [[ $(cat "$WORK/class") == "$2 2" ]]
+}
+
+# Each site has its own DSCP for a class: the far gateway writes it.
+scene_site_map() {
+	step "site b has a DSCP of its own for the class"
+	check "as sent, without a map" arrives_as "$HOST_B" 34
+	must "site b has a map" site_map 26 5
+	check "as the site wants it" eventually 5 arrives_as "$HOST_B" 26
+	check "IPv6 too" arrives_as "$HOST_B6" 26
+	must "site b has none any more" site_map
+	check "as sent again" eventually 5 arrives_as "$HOST_B6" 34
+	check "the path is active" path_is active
+}
+
+windows_retain() { # PACKETS: at least so many, at either gateway
+	local gateway
+
+	for gateway in gw-a gw-b; do
+		(($(gateway_page "$gateway" | jq '.paths[] | select(.name == "job1") | .transport.retain_packets_max') >= $1)) ||
+			return 1
+	done
+}
+
+# Its windows follow, and nothing of what is under way is lost for it.
+scene_rate_change() { # RATE-BPS RETAINED-PACKETS
+	step "another rate under traffic: $1 bit/s"
+	stream_start "$HOST_B" 5559 3
+	sleep 1
+	lab ctl -o json path show job1 |
+		jq --argjson rate "$1" '{items: [{kind, name, spec: (.spec + {rate_bps: $rate, max_bps: $rate})}]}' \
+			>"$WORK/path"
+	must "control takes it" lab ctl apply -f "$WORK/path"
+	check "the windows follow" eventually 5 windows_retain "$2"
+	check "no datagram lost or doubled" stream_is_whole
+	check "the path is active" path_is active
+}
+
 # A cut is seen, and so is its end; what was claimed goes on being claimed.
 scene_line_cut() {
 	step "the WAN is cut and joined again"

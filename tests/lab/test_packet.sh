@@ -16,6 +16,8 @@ scene_path_under_traffic
 scene_throughput
 scene_unclaimed_stays_with_the_kernel
 scene_sizes 9000
+scene_site_map
+scene_rate_change 6000000000 1500
 scene_control_restart
 scene_gateway_restart gw-b
 scene_path_goes_under_traffic

@@ -4,97 +4,244 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "control/core/admission.h"
+#include "dataplane/core/tunnel.h"
+#include "tests/unit/control/admission_world.h"
 
-static void load_add__by_link_end(void **state)
+/* ---- what a path takes ---- */
+
+static void wire__full_packets_and_all_around_them(void **state)
 {
-	static struct path path = {.rate_bps = {5, 7}};
-	struct link_load load = {0};
-
-	(void)state;
-	link_load_add(&load, &path);
-	assert_int_equal(load.used_bps[END_A], 5);
-	assert_int_equal(load.used_bps[END_Z], 7);
-	path.assigned.is_reversed = true;
-	link_load_add(&load, &path);
-	assert_int_equal(load.used_bps[END_A], 12);
-	assert_int_equal(load.used_bps[END_Z], 12);
-}
-
-static void load_fits__up_to_capacity_and_no_overflow(void **state)
-{
-	static struct path path = {.rate_bps = {UINT64_MAX - 1, 1}};
-	struct link link = {.capacity_bps = 10};
-	struct link_load load = {.used_bps = {10, 10}};
-
-	(void)state;
-	assert_true(link_load_fits(&load, &link));
-	load.used_bps[END_Z]++;
-	assert_false(link_load_fits(&load, &link));
-	link_load_add(&load, &path);
-	assert_true(load.used_bps[END_A] == UINT64_MAX);
-	assert_false(link_load_fits(&load, &link));
-}
-
-static void free__seen_from_the_path(void **state)
-{
-	struct link link = {.capacity_bps = 10};
-	struct link_candidate candidate = {.link = &link, .load = {{3, 12}}};
-	uint64_t free_bps[2];
-
-	(void)state;
-	link_candidate_free_bps(&candidate, free_bps);
-	assert_int_equal(free_bps[END_A], 7);
-	assert_int_equal(free_bps[END_Z], 0);
-	candidate.is_reversed = true;
-	link_candidate_free_bps(&candidate, free_bps);
-	assert_int_equal(free_bps[END_A], 0);
-	assert_int_equal(free_bps[END_Z], 7);
-}
-
-static void choose__table(void **state)
-{
-	static const struct link small = {.capacity_bps = 10}, large = {.capacity_bps = 20};
-	static const struct link down = {.capacity_bps = 100, .is_down = true};
 	static const struct {
-		struct link_candidate candidates[3];
-		uint32_t count;
-		uint64_t rate_bps[2];
-		int chosen;
-		uint64_t most_bps;
+		struct admission_medium medium;
+		uint64_t line_bytes, inner_bytes;
 	} table[] = {
-		{.count = 0, .rate_bps = {1, 1}, .chosen = -ENOENT},
-		{{{.link = &down}}, 1, {1, 1}, -ENOENT, 0},
-		{{{.link = &small}, {.link = &large}}, 2, {1, 1}, 1, 20},
-		{{{.link = &small}, {.link = &small}}, 2, {1, 1}, 0, 10},
-		{{{.link = &small}, {.link = &large, .load = {{19, 0}}}}, 2, {2, 2}, 0, 10},
-		{{{.link = &small, .load = {{0, 10}}}}, 1, {1, 1}, -ENOSPC, 0},
-		{{{.link = &large, .load = {{4, 9}}}}, 1, {16, 12}, -ENOSPC, 11},
-		{{{.link = &large, .load = {{4, 9}}}}, 1, {16, 11}, 0, 11},
+		/* Ethernet 14, IPv4 20, UDP 8, tunnel 28 + 16, DATA 16, framing 24. */
+		{{0}, 1500 + 126, 1500},
+		{{.is_v6 = true}, 1500 + 146, 1500},
+		{{.packet_bytes = 9000}, 9000 + 126, 9000},
+		{{.packet_bytes = 9000, .wan_mtu = 9088}, 9000 + 126, 9000},
+		{{.packet_bytes = 9000, .wan_mtu = 9087}, 9000 + 2 * 126, 9000},
+		{{.packet_bytes = 9000, .wan_mtu = 1588}, 9000 + 6 * 126, 9000},
+		{{.packet_bytes = 9000, .wan_mtu = 1588, .is_v6 = true}, 9000 + 7 * 146, 9000},
+		{{.packet_bytes = 640, .wan_mtu = 1}, 640 + 10 * 126, 640},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		uint64_t most_bps;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		uint64_t bps = table[i].inner_bytes * 8000;
 
-		assert_int_equal(link_candidate_choose(table[i].candidates, table[i].count,
-						       table[i].rate_bps, &most_bps),
-				 table[i].chosen);
-		assert_int_equal(most_bps, table[i].most_bps);
+		assert_int_equal(admission_wire_bps(&table[i].medium, bps),
+				 table[i].line_bytes * 8000);
+		assert_int_equal(admission_wire_bps(&table[i].medium, 0), 0);
+		/* Never rounded down. */
+		assert_in_range(admission_wire_bps(&table[i].medium, 1), 2, 3);
+		assert_true(admission_wire_bps(&table[i].medium, UINT64_MAX) == UINT64_MAX);
 	}
+}
+
+static void reservable__percent(void **state)
+{
+	(void)state;
+	assert_int_equal(admission_reservable_bps(10 * GB, 90), 9 * GB);
+	assert_true(admission_reservable_bps(UINT64_MAX, 100) == UINT64_MAX);
+	assert_int_equal(admission_reservable_bps(99, 50), 49);
+}
+
+/* The same as the gateways make, for the maximal rates. */
+static void claim__windows_of_the_data_plane(void **state)
+{
+	struct admission_ask ask = {.rate_bps = {1 * GB, 2 * GB}, .max_bps = {3 * GB, 0}};
+	struct admission_medium medium = {.rtt_ns = 20 * MS, .lanes = {2, 3}};
+	struct tunnel_demand demand = {
+		.tx_bps = 3 * GB, .rx_bps = 2 * GB, .rtt_ns = 20 * MS, .loss = 0.01};
+	struct tunnel_sizes a, z;
+	struct admission_claim claim;
+
+	(void)state;
+	tunnel_sizes_for(&demand, &a);
+	demand.tx_bps = 2 * GB;
+	demand.rx_bps = 3 * GB;
+	tunnel_sizes_for(&demand, &z);
+	admission_claim_make(&ask, &medium, &claim);
+	assert_int_equal(claim.amounts[ADMISSION_RATE_A], admission_wire_bps(&medium, 1 * GB));
+	assert_int_equal(claim.amounts[ADMISSION_RATE_Z], admission_wire_bps(&medium, 2 * GB));
+	assert_int_equal(claim.amounts[ADMISSION_BUFFER_A], 2 * a.retain_bytes + 3 * a.rx_bytes);
+	assert_int_equal(claim.amounts[ADMISSION_BUFFER_Z], 3 * z.retain_bytes + 2 * z.rx_bytes);
+	assert_int_equal(claim.amounts[ADMISSION_TENANT_RATE], 2 * GB);
+	assert_int_equal(claim.amounts[ADMISSION_TENANT_BUFFER],
+			 claim.amounts[ADMISSION_BUFFER_A] + claim.amounts[ADMISSION_BUFFER_Z]);
+	/* Retention = rate x (RTT + detection) x 1.25: more than this, less than 1.2 times. */
+	assert_in_range(a.retain_bytes, 3 * GB / 8 / 50 * 5 / 4, 3 * GB / 8 / 50 * 3 / 2);
+}
+
+static void claim__never_less_than_a_window(void **state)
+{
+	static const struct admission_ask nothing;
+	struct admission_ask huge = {.rate_bps = {UINT64_MAX, UINT64_MAX}};
+	struct admission_medium medium = {.rtt_ns = 1}, moon = {.rtt_ns = UINT64_MAX};
+	struct admission_claim claim, most;
+
+	(void)state;
+	admission_claim_make(&nothing, &medium, &claim);
+	assert_int_equal(claim.amounts[ADMISSION_RATE_A], 0);
+	assert_int_equal(claim.amounts[ADMISSION_BUFFER_A], 2 << 20);
+	/* 400 Gb/s and ten seconds: nothing wraps. */
+	admission_claim_make(&huge, &moon, &most);
+	assert_true(most.amounts[ADMISSION_BUFFER_A] > 400 * GB / 8 * 10);
+	assert_true(most.amounts[ADMISSION_BUFFER_A] < 400 * GB * 100);
+}
+
+/* ---- decisions ---- */
+
+static const char one_duct[][MODEL_NAME_BYTES] = {"duct"};
+
+static void decide__takes_the_cheapest_then_the_emptiest(void **state)
+{
+	struct admission_verdict verdict;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_OK);
+	assert_int_equal(verdict.option, 0);
+	assert_int_equal(verdict.offer_count, 0);
+	world_book(&w, &w.rates[0][1], 0, &(struct booking){0, FOREVER, 1});
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_OK);
+	assert_int_equal(verdict.option, 1);
+	w.options[1].route.cost = 1;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_OK);
+	assert_int_equal(verdict.option, 0);
+}
+
+static void decide__stays_where_it_is(void **state)
+{
+	struct admission_verdict verdict;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	w.options[1].route.cost = 1;
+	w.options[1].route.is_open = false;
+	w.request.current = 1;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_OK);
+	assert_int_equal(verdict.option, 1);
+	/* But not where it would not fit. */
+	w.request.ask.rate_bps[0] = 9 * GB;
+	world_book(&w, &w.rates[1][0], 0, &(struct booking){0, FOREVER, 1 * GB});
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_OK);
+	assert_int_equal(verdict.option, 0);
+}
+
+static void decide__refusal_of_the_one_that_got_furthest(void **state)
+{
+	struct admission_verdict verdict;
+	struct route diverse;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	assert_int_equal(admission_decide(&w.request, w.options, 0, w.scratch, &verdict),
+			 ADMISSION_NO_ROUTE);
+	assert_true(verdict.option == ADMISSION_NO_OPTION);
+	w.options[0].route.is_open = false;
+	w.options[1].route.is_open = false;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_NO_ROUTE);
+	w.options[1].route.is_open = true;
+	w.request.rules.rtt_max_ns = 9 * MS;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_LATENCY);
+	assert_int_equal(verdict.option, 1);
+	w.options[1].route.rtt_ns = 9 * MS;
+	w.options[1].route.srlgs = one_duct;
+	w.options[1].route.srlg_count = 1;
+	diverse = w.options[1].route;
+	diverse.links[0] = 77;
+	w.request.rules.diverse_from = &diverse;
+	w.request.rules.diverse_count = 1;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_NO_DISJOINT);
+	assert_int_equal(verdict.offer_count, 0);
+	diverse.srlg_count = 0;
+	w.near[1].limit = 1;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_NO_BUFFERS);
+	assert_int_equal(verdict.resource, ADMISSION_BUFFER_A);
+	w.rates[1][1].limit = 1;
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_NO_BANDWIDTH);
+	assert_int_equal(verdict.resource, ADMISSION_RATE_Z);
+	assert_int_equal(verdict.option, 1);
+}
+
+static void decide__says_what_binds_and_when(void **state)
+{
+	struct admission_verdict verdict;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	w.request.ask.rate_bps[0] = 6 * GB;
+	world_book(&w, &w.rates[0][0], 0,
+		   &(struct booking){NOW + 50 * SECOND, NOW + 60 * SECOND, 9 * GB});
+	world_book(&w, &w.rates[1][0], 1, &(struct booking){0, NOW + 70 * SECOND, 5 * GB});
+	assert_int_equal(world_decide(&w, &verdict), ADMISSION_NO_BANDWIDTH);
+	/* The one that lacks least. */
+	assert_int_equal(verdict.option, 1);
+	assert_int_equal(verdict.wanted, admission_wire_bps(&w.options[1].medium, 6 * GB));
+	assert_int_equal(verdict.booked, 5 * GB);
+	assert_int_equal(verdict.limit, 10 * GB);
+	assert_int_equal(verdict.at_ns, NOW);
+}
+
+/* Two routes may share a gateway, but then both fit into it. */
+static void pair__counts_what_they_share_twice(void **state)
+{
+	struct admission_claim claim;
+	uint32_t pair[2];
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	admission_claim_make(&w.request.ask, &w.options[0].medium, &claim);
+	w.far.limit = 2 * claim.amounts[ADMISSION_BUFFER_Z];
+	assert_true(admission_pair(&w.request, w.options, 2, w.scratch, pair));
+	assert_int_equal(pair[0] + pair[1], 1);
+	w.far.limit--;
+	assert_false(admission_pair(&w.request, w.options, 2, w.scratch, pair));
+	w.far.limit++;
+	w.rates[1][0].limit = 1;
+	assert_false(admission_pair(&w.request, w.options, 2, w.scratch, pair));
+}
+
+static void names__of_the_api(void **state)
+{
+	static const char *const names[] = {
+		"no-route",
+		"latency-infeasible",
+		"no-disjoint-route",
+		"insufficient-bandwidth",
+		"insufficient-buffers",
+		"quota-exceeded",
+		"ok",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_string_equal(admission_code_name((enum admission_code)i), names[i]);
+	assert_string_equal(admission_offer_name(ADMISSION_OFFER_START), "start");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(load_add__by_link_end),
-		cmocka_unit_test(load_fits__up_to_capacity_and_no_overflow),
-		cmocka_unit_test(free__seen_from_the_path),
-		cmocka_unit_test(choose__table),
+		cmocka_unit_test(wire__full_packets_and_all_around_them),
+		cmocka_unit_test(reservable__percent),
+		cmocka_unit_test(claim__windows_of_the_data_plane),
+		cmocka_unit_test(claim__never_less_than_a_window),
+		cmocka_unit_test(decide__takes_the_cheapest_then_the_emptiest),
+		cmocka_unit_test(decide__stays_where_it_is),
+		cmocka_unit_test(decide__refusal_of_the_one_that_got_furthest),
+		cmocka_unit_test(decide__says_what_binds_and_when),
+		cmocka_unit_test(pair__counts_what_they_share_twice),
+		cmocka_unit_test(names__of_the_api),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

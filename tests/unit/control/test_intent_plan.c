@@ -102,6 +102,24 @@ static void plan__mirrored_at_both_ends(void **state)
 	assert_int_equal(z.peer_max_bps, 100);
 }
 
+/* Each gateway is told of its own site's LAN, and of the path's class alone. */
+static void plan__each_site_has_its_map(void **state)
+{
+	struct path_context ctx = context();
+	struct intent_path a, z;
+
+	(void)state;
+	sites[0].qos[0] = (struct site_class){true, 26, 3};
+	sites[0].qos[1] = (struct site_class){true, 8, 1};
+	sites[1].qos[1] = (struct site_class){true, 10, 2};
+	assert_int_equal(intent_plan_path(&ctx, END_A, STAGE_RECEIVE, &a), 0);
+	assert_int_equal(intent_plan_path(&ctx, END_Z, STAGE_RECEIVE, &z), 0);
+	assert_true(a.deliver.has_dscp && a.deliver.has_priority);
+	assert_int_equal(a.deliver.dscp, 26);
+	assert_int_equal(a.deliver.priority, 3);
+	assert_false(z.deliver.has_dscp || z.deliver.has_priority);
+}
+
 static void plan__reversed_link(void **state)
 {
 	struct path_context ctx = context();
@@ -166,6 +184,7 @@ static void digest__what_needs_a_new_proof(void **state)
 	strcpy(ctx.traits[1].certificate, "c0ffee");
 	link_ab.rtt_ns = 1;
 	link_ab.capacity_bps = 1;
+	sites[1].qos[0] = (struct site_class){true, 26, 3};
 	assert_true(digest_of(&ctx) == before);
 	path.match[0].protocol = PROTOCOL_TCP;
 	assert_true(digest_of(&ctx) != before);
@@ -191,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(plan__mirrored_at_both_ends, setup),
+		cmocka_unit_test_setup(plan__each_site_has_its_map, setup),
 		cmocka_unit_test_setup(plan__reversed_link, setup),
 		cmocka_unit_test_setup(plan__own_prefixes_win, setup),
 		cmocka_unit_test_setup(plan__missing_port_or_address, setup),

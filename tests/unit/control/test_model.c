@@ -82,6 +82,15 @@ static void when_down__names(void **state)
 	assert_int_equal(model_when_down_find(""), WHEN_DOWN_COUNT);
 }
 
+static void admin__names(void **state)
+{
+	(void)state;
+	for (uint8_t i = 0; i < ADMIN_COUNT; i++)
+		assert_int_equal(model_admin_find(model_admin_name(i)), i);
+	assert_string_equal(model_admin_name(ADMIN_UP), "up");
+	assert_int_equal(model_admin_find("dwon"), ADMIN_COUNT);
+}
+
 static struct gateway_port port(const char *a, const char *b)
 {
 	struct gateway_port made = {.name = "wan0"};
@@ -129,6 +138,7 @@ int main(void)
 		cmocka_unit_test(kind_find__both_forms),
 		cmocka_unit_test(class_find__built_in),
 		cmocka_unit_test(when_down__names),
+		cmocka_unit_test(admin__names),
 		cmocka_unit_test(family_choose__table),
 	};
 

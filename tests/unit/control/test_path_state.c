@@ -37,11 +37,13 @@ struct step {
 	enum path_state state;
 	enum path_cause cause;
 	uint8_t cause_end;
+	uint8_t life, expiry;
+	bool is_early, is_awaited;
 };
 
 static void settle(struct path_machine *machine, const struct path_facts *facts)
 {
-	struct path_trace trace;
+	struct path_trace trace = {0};
 	bool is_stage_new;
 	int calls = 0;
 
@@ -54,15 +56,23 @@ static void settle(struct path_machine *machine, const struct path_facts *facts)
 
 static void run(const struct step *steps, size_t count)
 {
+	const struct path_assignment assigned = {.proof_generation = 1,
+						 .life = steps[0].life,
+						 .expiry = steps[0].expiry,
+						 .link = "l1"};
 	struct path_machine machine;
 
-	path_machine_init(&machine, 1);
+	path_machine_init(&machine, &assigned);
 	for (size_t i = 0; i < count; i++) {
 		struct path_facts facts = {
 			.ends = {end(steps[i].a, steps[i].generation),
 				 end(steps[i].z, steps[i].generation)},
 			.proof_generation = steps[i].proof_generation,
 			.is_deleting = steps[i].is_deleting,
+			.life = steps[i].life,
+			.expiry = steps[i].expiry,
+			.is_early = steps[i].is_early,
+			.is_awaited = steps[i].is_awaited,
 		};
 
 		settle(&machine, &facts);
@@ -161,10 +171,10 @@ static void poll__waits_for_both_certificates(void **state)
 	static const struct step steps[] = {
 		{"N", "N", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NOT_CONNECTED, 0},
 		{"FN", "N", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NOT_CONNECTED, 1},
-		{"FN", "FN", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 0},
-		{"F", "FN", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 1},
+		{"FN", "FN", 0, 1, false, STAGE_WAIT, PATH_RESERVED, CAUSE_NO_CERTIFICATE, 0},
+		{"F", "FN", 0, 1, false, STAGE_WAIT, PATH_RESERVED, CAUSE_NO_CERTIFICATE, 1},
 		/* Another proof is wanted before the first could begin. */
-		{"F", "FN", 0, 2, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 1},
+		{"F", "FN", 0, 2, false, STAGE_WAIT, PATH_RESERVED, CAUSE_NO_CERTIFICATE, 1},
 		{"F", "F", 0, 2, false, STAGE_RECEIVE, PATH_ACTIVATING, CAUSE_NOT_RECEIVING, 0},
 		{"FRPC", "FRPC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_PROVED, 0},
 	};
@@ -188,7 +198,7 @@ static void poll__known_certificate_of_a_silent_end(void **state)
 static void poll__waiting_path_goes_without_a_drain(void **state)
 {
 	static const struct step steps[] = {
-		{"F", "FN", 0, 1, false, STAGE_WAIT, PATH_PENDING, CAUSE_NO_CERTIFICATE, 1},
+		{"F", "FN", 0, 1, false, STAGE_WAIT, PATH_RESERVED, CAUSE_NO_CERTIFICATE, 1},
 		{"F", "FN", 0, 1, true, STAGE_GONE, PATH_RELEASED, CAUSE_REMOVED, 0},
 	};
 
@@ -216,14 +226,220 @@ static void names__both_ways(void **state)
 		assert_non_null(path_cause_text((enum path_cause)i));
 }
 
+/* Held: no gateway hears of it; committed: they do. */
+static void poll__held_then_committed(void **state)
+{
+	static const struct step steps[] = {
+		{"F", "F", 0, 1, false, STAGE_WAIT, PATH_HELD, CAUSE_HELD, 0, .life = LIFE_HELD},
+		{"", "", 0, 1, false, STAGE_WAIT, PATH_HELD, CAUSE_HELD, 0, .life = LIFE_HELD},
+		{"F", "F", 0, 1, false, STAGE_RECEIVE, PATH_ACTIVATING, CAUSE_NOT_RECEIVING, 0},
+	};
+
+	(void)state;
+	RUN(steps);
+}
+
+static void poll__held_ends(void **state)
+{
+	static const struct step expired[] = {
+		{"F", "F", 0, 1, false, STAGE_WAIT, PATH_HELD, CAUSE_HELD, 0, .life = LIFE_HELD},
+		{"F", "F", 0, 1, false, STAGE_GONE, PATH_EXPIRED, CAUSE_HOLD_EXPIRED, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_HOLD},
+		{"F", "F", 0, 1, true, STAGE_GONE, PATH_RELEASED, CAUSE_REMOVED, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_HOLD},
+	};
+	static const struct step aborted[] = {
+		{"F", "F", 0, 1, false, STAGE_WAIT, PATH_HELD, CAUSE_HELD, 0, .life = LIFE_HELD},
+		{"F", "F", 0, 1, true, STAGE_GONE, PATH_RELEASED, CAUSE_REMOVED, 0,
+		 .life = LIFE_HELD},
+	};
+
+	(void)state;
+	RUN(expired);
+	RUN(aborted);
+}
+
+static void poll__window(void **state)
+{
+	static const struct step steps[] = {
+		{"F", "F", 0, 1, false, STAGE_WAIT, PATH_SCHEDULED, CAUSE_EARLY, 0,
+		 .is_early = true},
+		{"", "", 0, 1, false, STAGE_WAIT, PATH_SCHEDULED, CAUSE_EARLY, 0, .is_early = true},
+		{"FRPC", "FRPC", 1, 1, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_PROVED, 0},
+		{"FRPCK", "FRPCK", 1, 1, false, STAGE_DRAIN, PATH_DRAINING, CAUSE_WINDOW_OVER, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_END},
+		{"FRPK", "FRPK", 1, 1, false, STAGE_REMOVE, PATH_DRAINING, CAUSE_WINDOW_OVER, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_END},
+		{"FK", "FK", 1, 1, false, STAGE_GONE, PATH_EXPIRED, CAUSE_WINDOW_OVER, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_END},
+	};
+
+	(void)state;
+	RUN(steps);
+}
+
+/* A lease was lost while control was away: what gateways still do ends in good order. */
+static void poll__expired_before_a_restart(void **state)
+{
+	static const struct step steps[] = {
+		{"", "", 1, 1, false, STAGE_GONE, PATH_EXPIRED, CAUSE_LEASE_EXPIRED, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_LEASE},
+	};
+	static const struct step running[] = {
+		{"FRPCK", "FRPCK", 1, 1, false, STAGE_DRAIN, PATH_DRAINING, CAUSE_LEASE_EXPIRED, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_LEASE},
+		{"FK", "FK", 1, 1, false, STAGE_GONE, PATH_EXPIRED, CAUSE_LEASE_EXPIRED, 0,
+		 .life = LIFE_EXPIRED, .expiry = EXPIRY_LEASE},
+	};
+
+	(void)state;
+	RUN(steps);
+	RUN(running);
+}
+
+static void verb__table(void **state)
+{
+	static const struct {
+		enum path_life life;
+		bool has_lease, is_deleting;
+		enum path_verb_answer answers[VERB_COUNT];
+	} rows[] = {
+		{LIFE_COMMITTED, false, false, {VERB_DONE, VERB_REFUSED, VERB_REFUSED}},
+		{LIFE_COMMITTED, true, false, {VERB_DONE, VERB_REFUSED, VERB_TAKEN}},
+		{LIFE_COMMITTED, true, true, {VERB_REFUSED, VERB_REFUSED, VERB_REFUSED}},
+		{LIFE_HELD, true, false, {VERB_TAKEN, VERB_TAKEN, VERB_REFUSED}},
+		{LIFE_HELD, false, true, {VERB_REFUSED, VERB_REFUSED, VERB_REFUSED}},
+		{LIFE_EXPIRED, true, false, {VERB_REFUSED, VERB_REFUSED, VERB_REFUSED}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct path path = {.lease_ns = rows[i].has_lease};
+
+		path.assigned.life = (uint8_t)rows[i].life;
+		path.assigned.is_deleting = rows[i].is_deleting;
+		for (int verb = 0; verb < VERB_COUNT; verb++)
+			assert_int_equal(path_verb_check(&path, (enum path_verb)verb),
+					 rows[i].answers[verb]);
+	}
+	for (int verb = 0; verb < VERB_COUNT; verb++)
+		assert_int_equal(path_verb_find(path_verb_name((enum path_verb)verb)), verb);
+	assert_int_equal(path_verb_find("provision"), VERB_COUNT);
+}
+
+static void expiry__due(void **state)
+{
+	static const struct {
+		enum path_life life;
+		uint64_t end_ns, lease_until_ns, hold_until_ns, now_ns;
+		enum path_expiry due;
+	} rows[] = {
+		{LIFE_COMMITTED, 0, 0, 0, 100, EXPIRY_NONE},
+		{LIFE_COMMITTED, 101, 0, 0, 100, EXPIRY_NONE},
+		{LIFE_COMMITTED, 100, 0, 0, 100, EXPIRY_END},
+		{LIFE_COMMITTED, 0, 100, 0, 100, EXPIRY_LEASE},
+		{LIFE_COMMITTED, 0, 101, 0, 100, EXPIRY_NONE},
+		{LIFE_COMMITTED, 90, 100, 0, 100, EXPIRY_END},
+		{LIFE_COMMITTED, 100, 90, 0, 100, EXPIRY_LEASE},
+		{LIFE_HELD, 90, 0, 101, 100, EXPIRY_NONE},
+		{LIFE_HELD, 0, 0, 100, 100, EXPIRY_HOLD},
+		{LIFE_EXPIRED, 90, 90, 90, 100, EXPIRY_NONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct path path = {.end_ns = rows[i].end_ns};
+
+		path.assigned.life = (uint8_t)rows[i].life;
+		path.assigned.lease_until_ns = rows[i].lease_until_ns;
+		path.assigned.hold_until_ns = rows[i].hold_until_ns;
+		assert_int_equal(path_expiry_due(&path, rows[i].now_ns, 0), rows[i].due);
+		path.assigned.is_deleting = true;
+		assert_int_equal(path_expiry_due(&path, rows[i].now_ns, 0), EXPIRY_NONE);
+	}
+}
+
+/* Nobody could renew it while there was no control. */
+/*
+ * Its gateways may still claim by the word of an earlier control: those that are not back yet are
+ * waited for, as long as they may be on their way.
+ */
+static void poll__deleted_before_a_restart(void **state)
+{
+	static const struct step steps[] = {
+		{"N", "N", 0, 1, true, STAGE_WAIT, PATH_DRAINING, CAUSE_DELETED, 0, 0, 0, false,
+		 true},
+		{"FRPC", "", 1, 1, true, STAGE_DRAIN, PATH_DRAINING, CAUSE_DELETED, 0, 0, 0, false,
+		 true},
+		{"FRPK", "", 1, 1, true, STAGE_DRAIN, PATH_DRAINING, CAUSE_DELETED, 0, 0, 0, false,
+		 true},
+		{"FRPK", "FRPC", 1, 1, true, STAGE_DRAIN, PATH_DRAINING, CAUSE_DELETED, 0, 0, 0,
+		 false, true},
+		{"FRPK", "FRPK", 1, 1, true, STAGE_REMOVE, PATH_DRAINING, CAUSE_DELETED, 0},
+	};
+	static const struct step nobody_comes[] = {
+		{"N", "N", 0, 1, true, STAGE_WAIT, PATH_DRAINING, CAUSE_DELETED, 0, 0, 0, false,
+		 true},
+		{"N", "N", 0, 1, true, STAGE_GONE, PATH_RELEASED, CAUSE_REMOVED, 0},
+	};
+	static const struct step never_told[] = {
+		{"N", "N", 0, 1, true, STAGE_GONE, PATH_RELEASED, CAUSE_REMOVED, 0, LIFE_HELD, 0,
+		 false, true},
+	};
+
+	(void)state;
+	RUN(steps);
+	RUN(nobody_comes);
+	RUN(never_told);
+}
+
+static void expiry__lease_after_a_restart(void **state)
+{
+	struct path path = {.lease_ns = 50};
+
+	(void)state;
+	path.assigned.lease_until_ns = 100;
+	assert_int_equal(path_expiry_due(&path, 149, 100), EXPIRY_NONE);
+	assert_int_equal(path_expiry_due(&path, 150, 100), EXPIRY_LEASE);
+	path.assigned.lease_until_ns = 190;
+	assert_int_equal(path_expiry_due(&path, 189, 100), EXPIRY_NONE);
+}
+
+static void next__table(void **state)
+{
+	static const struct {
+		enum path_life life;
+		uint64_t start_ns, end_ns, lease_until_ns, hold_until_ns, next_ns;
+	} rows[] = {
+		{LIFE_COMMITTED, 0, 0, 0, 0, UINT64_MAX},
+		{LIFE_COMMITTED, 50, 100, 0, 0, UINT64_MAX},
+		{LIFE_COMMITTED, 150, 300, 0, 0, 150},
+		{LIFE_COMMITTED, 50, 300, 200, 0, 200},
+		{LIFE_HELD, 300, 400, 0, 101, 101},
+		{LIFE_HELD, 300, 400, 0, 90, 300},
+		{LIFE_EXPIRED, 300, 400, 200, 200, UINT64_MAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct path path = {.start_ns = rows[i].start_ns, .end_ns = rows[i].end_ns};
+
+		path.assigned.life = (uint8_t)rows[i].life;
+		path.assigned.lease_until_ns = rows[i].lease_until_ns;
+		path.assigned.hold_until_ns = rows[i].hold_until_ns;
+		assert_int_equal(path_next_ns(&path, 100), rows[i].next_ns);
+	}
+}
+
 /* No facts at all, in any order, may lead outside the table: the invariants of the header hold. */
 static void poll__random_facts_keep_invariants(void **state)
 {
+	struct path_assignment assigned = {.proof_generation = 1, .life = LIFE_HELD};
 	struct path_machine machine;
 	uint32_t seed = 1, proof = 1;
 
 	(void)state;
-	path_machine_init(&machine, proof);
+	path_machine_init(&machine, &assigned);
 	for (int i = 0; i < 20000; i++) {
 		struct path_facts facts = {0};
 
@@ -231,6 +447,13 @@ static void poll__random_facts_keep_invariants(void **state)
 		proof += (seed >> 28) == 0;
 		facts.proof_generation = proof;
 		facts.is_deleting = (seed >> 27) == 3;
+		facts.is_early = (seed >> 26 & 31) == 7;
+		if (assigned.life == LIFE_HELD && (seed >> 9 & 3) == 0)
+			assigned.life = LIFE_COMMITTED;
+		else if ((seed >> 5 & 63) == 0)
+			assigned.life = LIFE_EXPIRED;
+		facts.life = assigned.life;
+		facts.expiry = facts.life == LIFE_EXPIRED ? EXPIRY_END : EXPIRY_NONE;
 		for (int e = 0; e < 2; e++) {
 			uint32_t bits = seed >> (8 + 8 * e);
 
@@ -249,9 +472,16 @@ static void poll__random_facts_keep_invariants(void **state)
 		settle(&machine, &facts);
 		for (int e = 0; machine.state == PATH_ACTIVE && e < 2; e++)
 			assert_true(facts.ends[e].is_fresh && facts.ends[e].is_claiming);
-		assert_int_equal(machine.state == PATH_RELEASED, machine.stage == STAGE_GONE);
-		if (machine.stage == STAGE_GONE)
-			path_machine_init(&machine, proof);
+		if (facts.life == LIFE_HELD && machine.stage == STAGE_WAIT)
+			assert_int_equal(machine.state, PATH_HELD);
+		assert_int_equal(machine.state == PATH_RELEASED || machine.state == PATH_EXPIRED,
+				 machine.stage == STAGE_GONE);
+		if (machine.stage != STAGE_GONE)
+			continue;
+		assert_int_equal(machine.state, facts.is_deleting ? PATH_RELEASED : PATH_EXPIRED);
+		assigned.life = LIFE_HELD;
+		assigned.proof_generation = proof;
+		path_machine_init(&machine, &assigned);
 	}
 }
 
@@ -268,6 +498,15 @@ int main(void)
 		cmocka_unit_test(poll__waiting_path_goes_without_a_drain),
 		cmocka_unit_test(poll__pending_path_goes_at_once),
 		cmocka_unit_test(names__both_ways),
+		cmocka_unit_test(poll__held_then_committed),
+		cmocka_unit_test(poll__held_ends),
+		cmocka_unit_test(poll__window),
+		cmocka_unit_test(poll__expired_before_a_restart),
+		cmocka_unit_test(poll__deleted_before_a_restart),
+		cmocka_unit_test(verb__table),
+		cmocka_unit_test(expiry__due),
+		cmocka_unit_test(expiry__lease_after_a_restart),
+		cmocka_unit_test(next__table),
 		cmocka_unit_test(poll__random_facts_keep_invariants),
 	};
 

@@ -40,7 +40,7 @@ static void url_parse__good(void **state)
 static void url_parse__bad(void **state)
 {
 	static const char *const table[] = {
-		"",	      "http://",	"https://h",	    "h:7700",	     "http://h:0",
+		"",	      "http://",	"https://",	    "h:7700",	     "http://h:0",
 		"http://h:",  "http://h:65536", "http://h:999999",  "http://h:+1",   "http://h: 1",
 		"http://h/x", "http://u@h",	"http://h?q",	    "http://[::1",   "http://[]:1",
 		"unix:",      "unix:relative",	"http://[::1]7700", "http://h:77:1", "http://h:1x",

@@ -120,6 +120,22 @@ static void parse__defaults(void **state)
 	config_free(&config);
 }
 
+static void parse__tls(void **state)
+{
+	struct gateway_config config;
+	char error[200] = "";
+
+	(void)state;
+	if (parse(TOP "control: {url: 'https://c:1', ca: /a, cert: /b, key: /c}\nports:\n" LAN WAN,
+		  &config, error, sizeof(error)))
+		fail_msg("%s", error);
+	assert_string_equal(config.control_url, "https://c:1");
+	assert_string_equal(config.control_ca, "/a");
+	assert_string_equal(config.control_cert, "/b");
+	assert_string_equal(config.control_key, "/c");
+	config_free(&config);
+}
+
 static void parse__pfc_defaults(void **state)
 {
 	struct gateway_config config;
@@ -197,7 +213,12 @@ static void parse__bad_top(void **state)
 		{TOP "name: b\n", "f:2: duplicate key 'name'"},
 		{TOP "control: http://x\n", "f:2: "},
 		{TOP "control:\n  uri: x\n", "f:3: unknown key 'uri'"},
-		{TOP "control:\n  url: https://a:1\n", "f:3: control.url: https is not"},
+		{TOP "control:\n  url: https://a:1\n", "f:2: control: https needs the files"},
+		{TOP "control:\n  url: https://a\n", "f:3: control.url: 'https://a' is not of"},
+		{TOP "control:\n  ca: x\n", "f:3: control.ca: 'x' is not an absolute path"},
+		{TOP "control:\n  ca: /x\n", "f:2: control: ca, cert and key are for https"},
+		{TOP "control:\n  url: https://a:1\n  ca: /x\n  cert: /y\n",
+		 "f:2: control: https needs the files"},
 		{TOP "control:\n  url: http://a\n", "f:3: control.url: 'http://a' is not of"},
 		{TOP "control:\n  url: a:7700\n", "f:3: control.url: 'a:7700' is not of"},
 		{TOP "control:\n  url: http://:7700\n", "f:3: control.url: "},
@@ -344,10 +365,11 @@ static void load__file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parse__every_key),	 cmocka_unit_test(parse__defaults),
-		cmocka_unit_test(parse__pfc_defaults),	 cmocka_unit_test(print__parses_back),
-		cmocka_unit_test(parse__bad_top),	 cmocka_unit_test(parse__bad_ports),
-		cmocka_unit_test(parse__too_many_ports), cmocka_unit_test(load__file),
+		cmocka_unit_test(parse__every_key),   cmocka_unit_test(parse__defaults),
+		cmocka_unit_test(parse__tls),	      cmocka_unit_test(parse__pfc_defaults),
+		cmocka_unit_test(print__parses_back), cmocka_unit_test(parse__bad_top),
+		cmocka_unit_test(parse__bad_ports),   cmocka_unit_test(parse__too_many_ports),
+		cmocka_unit_test(load__file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,8 +42,8 @@ static void icrc_is_right__bits(void **state)
 	}
 }
 
-/* Setting CE, as the gateway does, is legal. */
-static void icrc_is_right__after_ce(void **state)
+/* Setting CE or another DSCP, as the gateway does, is legal. */
+static void icrc_is_right__after_ce_and_dscp(void **state)
 {
 	uint8_t ip[sizeof(roce_sample_send)];
 
@@ -51,6 +51,7 @@ static void icrc_is_right__after_ce(void **state)
 	memcpy(ip, roce_sample_send, sizeof(ip));
 	inner_ecn_set(ip, ECN_CE);
 	inner_ttl_decrement(ip);
+	inner_dscp_set(ip, 26);
 	assert_true(icrc_is_right(ip, sizeof(ip)));
 }
 
@@ -97,7 +98,7 @@ int main(void)
 		cmocka_unit_test(icrc_crc32__check_value),
 		cmocka_unit_test(icrc_is_right__what_hardware_sent),
 		cmocka_unit_test(icrc_is_right__bits),
-		cmocka_unit_test(icrc_is_right__after_ce),
+		cmocka_unit_test(icrc_is_right__after_ce_and_dscp),
 		cmocka_unit_test(icrc_write__ipv6),
 		cmocka_unit_test(icrc_compute__refuses),
 	};

@@ -259,6 +259,43 @@ static void inner_ecn_set__all(void **state)
 	}
 }
 
+/* Each DSCP after each other one, with each ECN: nothing else changes but IPv4's checksum. */
+static void inner_dscp_set__all(void **state)
+{
+	uint8_t v4[sizeof(v4_base)], v6[sizeof(v6_base)], want[sizeof(v6_base)];
+	struct inner out;
+	enum drop why;
+
+	(void)state;
+	memcpy(v4, v4_base, sizeof(v4));
+	memcpy(v6, v6_base, sizeof(v6));
+	seal(v4);
+	for (uint32_t step = 0; step < 4 * 64 * 64; step++) {
+		uint8_t ecn = step & 3, dscp = (uint8_t)((step >> 2) * 37 / 64 & 63);
+
+		inner_ecn_set(v4, ecn);
+		inner_ecn_set(v6, ecn);
+		bytes_store16(v4 + 4, (uint16_t)(step * 13));
+		seal(v4);
+		inner_dscp_set(v4, dscp);
+		inner_dscp_set(v6, dscp);
+		assert_int_equal(bytes_load16(v4 + 10), checksum(v4, 20));
+		assert_true(inner_parse(v4, sizeof(v4), &out, &why));
+		assert_int_equal(out.dscp, dscp);
+		assert_int_equal(out.ecn, ecn);
+		assert_true(inner_parse(v6, sizeof(v6), &out, &why));
+		assert_int_equal(out.dscp, dscp);
+		assert_int_equal(out.ecn, ecn);
+	}
+	memcpy(want, v6_base, sizeof(want));
+	memcpy(want, v6, 2);
+	assert_memory_equal(v6, want, sizeof(v6));
+	assert_int_equal(v6[0] >> 4, 6);
+	assert_int_equal(bytes_load24(v6 + 1) & 0xfffff, 0x54321);
+	assert_memory_equal(v4 + 6, v4_base + 6, 4);
+	assert_memory_equal(v4 + 12, v4_base + 12, 16);
+}
+
 static void ecn_encapsulate__copies(void **state)
 {
 	(void)state;
@@ -327,6 +364,7 @@ int main(void)
 		cmocka_unit_test(inner_ttl_decrement__checksum),
 		cmocka_unit_test(inner_ttl_decrement__ipv6),
 		cmocka_unit_test(inner_ecn_set__all),
+		cmocka_unit_test(inner_dscp_set__all),
 		cmocka_unit_test(ecn_encapsulate__copies),
 		cmocka_unit_test(ecn_decapsulate__rfc_6040_figure_4),
 		cmocka_unit_test(inner_ethernet_write__image),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/abi/verdict.h"
 #include "dataplane/core/intent.h"
 #include "tests/unit/dataplane/intent_sample.h"
 
@@ -183,6 +184,20 @@ static void spoil_when_down(struct intent_path *path)
 	path->when_down = WHEN_DOWN_COUNT;
 }
 
+static void spoil_deliver_dscp(struct intent_path *path)
+{
+	path->deliver = (struct intent_deliver){.has_dscp = true, .dscp = 64};
+}
+static void spoil_deliver_priority(struct intent_path *path)
+{
+	path->deliver = (struct intent_deliver){.has_priority = true, .priority = 8};
+}
+/* The other path of the class has none. */
+static void spoil_deliver_alone(struct intent_path *path)
+{
+	path->deliver = (struct intent_deliver){.has_priority = true, .priority = 3};
+}
+
 static void intent_check__each_fault(void **state)
 {
 	static const struct {
@@ -224,6 +239,9 @@ static void intent_check__each_fault(void **state)
 		{"too many ranges", spoil_range_count, INTENT_MATCH},
 		{"reversed range", spoil_range, INTENT_RANGE},
 		{"when_down", spoil_when_down, INTENT_WHEN_DOWN},
+		{"delivered dscp", spoil_deliver_dscp, INTENT_DELIVER},
+		{"priority", spoil_deliver_priority, INTENT_DELIVER},
+		{"one path's alone", spoil_deliver_alone, INTENT_DELIVER},
 	};
 
 	(void)state;
@@ -249,6 +267,48 @@ static void intent_check__good(void **state)
 	assert_int_equal(intent_check(&intent, &index), INTENT_OK);
 	intent.path_count = 0;
 	assert_int_equal(intent_check(&intent, &index), INTENT_OK);
+}
+
+/* One LAN, one priority for a class; but each class has its own. */
+static void intent_check__deliver_by_class(void **state)
+{
+	static const struct intent_deliver lossless = {true, true, 26, 5},
+					   bulk = {true, true, 8, 1};
+	struct intent_path paths[3] = {intent_sample("job1", 1), intent_sample("job2", 2),
+				       intent_sample("job3", 3)};
+	struct intent intent = {.path_count = 3, .paths = paths};
+	uint32_t index;
+
+	(void)state;
+	paths[0].deliver = paths[2].deliver = lossless;
+	paths[1].class = CLASS_BULK;
+	paths[1].deliver = bulk;
+	assert_int_equal(intent_check(&intent, &index), INTENT_OK);
+	paths[2].deliver.dscp = 24;
+	assert_int_equal(intent_check(&intent, &index), INTENT_DELIVER);
+	assert_int_equal(index, 2);
+	/* What is not given is not compared. */
+	paths[0].deliver.has_dscp = paths[2].deliver.has_dscp = false;
+	assert_int_equal(intent_check(&intent, &index), INTENT_OK);
+}
+
+static void intent_priorities__of_classes_with_paths(void **state)
+{
+	struct intent_path paths[2] = {intent_sample("job1", 1), intent_sample("job2", 2)};
+	struct intent intent = {.path_count = 2, .paths = paths};
+	uint8_t priorities[CLASS_COUNT];
+
+	(void)state;
+	memset(priorities, 7, sizeof(priorities));
+	paths[0].deliver = (struct intent_deliver){.has_priority = true, .priority = 5};
+	paths[1].class = CLASS_BULK;
+	intent_priorities(&intent, priorities);
+	assert_int_equal(priorities[CLASS_LOSSLESS], 5);
+	assert_int_equal(priorities[CLASS_BULK], INTENT_NO_PRIORITY);
+	assert_int_equal(priorities[CLASS_CONTROL], 7);
+	intent.path_count = 0;
+	intent_priorities(&intent, priorities);
+	assert_int_equal(priorities[CLASS_LOSSLESS], 5);
 }
 
 static void intent_fault_text__all_named(void **state)
@@ -356,6 +416,15 @@ static void change_when_down(struct intent_path *path)
 	path->when_down = WHEN_DOWN_BEST_EFFORT;
 }
 
+static void change_deliver(struct intent_path *path)
+{
+	path->deliver = (struct intent_deliver){.has_dscp = true};
+}
+static void change_priority(struct intent_path *path)
+{
+	path->deliver = (struct intent_deliver){.has_priority = true};
+}
+
 static void intent_path_same__table(void **state)
 {
 	static const struct {
@@ -367,6 +436,8 @@ static void intent_path_same__table(void **state)
 		{"rate", change_rate, true, false},
 		{"far MTU", change_mtu, true, false},
 		{"when down", change_when_down, true, false},
+		{"delivered DSCP", change_deliver, true, false},
+		{"priority", change_priority, true, false},
 		{"link round trip", change_rtt, true, false},
 		{"link capacity", change_link, true, false},
 		{"certificate", change_certificate, true, false},
@@ -399,6 +470,8 @@ int main(void)
 		cmocka_unit_test(intent_path_permits__table),
 		cmocka_unit_test(intent_check__each_fault),
 		cmocka_unit_test(intent_check__good),
+		cmocka_unit_test(intent_check__deliver_by_class),
+		cmocka_unit_test(intent_priorities__of_classes_with_paths),
 		cmocka_unit_test(intent_fault_text__all_named),
 		cmocka_unit_test(intent_find__by_name_and_id),
 		cmocka_unit_test(intent_path_same__table),

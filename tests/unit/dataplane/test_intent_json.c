@@ -28,7 +28,7 @@ static const char good[] =
 	"\"peer\":{\"gateway\":\"gw-b\",\"address\":\"10.200.0.2\",\"udp_port\":47700,"
 	"\"max_bps\":3000000000,\"lanes\":1,\"certificate\":\"" DIGITS
 	"02\",\"later\":true},\"link_rtt_ns\":20000000,\"link_bps\":10000000000,\"far_lan_mtu\":1500,\"rate_bps\":1000000000,"
-	"\"when_down\":\"best_effort\","
+	"\"when_down\":\"best_effort\",\"deliver\":{\"dscp\":26,\"pfc_priority\":5,\"new\":0},"
 	"\"max_bps\":2000000000,\"near\":[\"10.101.0.0/16\",\"fd01::/64\"],"
 	"\"far\":[\"10.102.0.0/16\"],\"unknown\":1,"
 	"\"match\":[{\"protocol\":\"tcp\",\"ports\":[\"5000-5999\",\"80\"],\"dscp\":[0,26,63]},"
@@ -59,6 +59,9 @@ static void intent_json_parse__good(void **state)
 	assert_int_equal(path->rate_bps, 1000000000);
 	assert_int_equal(path->max_bps, 2000000000);
 	assert_int_equal(path->when_down, WHEN_DOWN_BEST_EFFORT);
+	assert_true(path->deliver.has_dscp && path->deliver.has_priority);
+	assert_int_equal(path->deliver.dscp, 26);
+	assert_int_equal(path->deliver.priority, 5);
 	assert_int_equal(path->link_rtt_ns, 20000000);
 	assert_int_equal(path->link_bps, 10000000000);
 	assert_int_equal(path->peer_max_bps, 3000000000);
@@ -82,6 +85,7 @@ static void intent_json_parse__good(void **state)
 	assert_int_equal(path->far_lan_mtu, 9000);
 	/* Not said: the safe one. */
 	assert_int_equal(path->when_down, WHEN_DOWN_BLOCK);
+	assert_false(path->deliver.has_dscp || path->deliver.has_priority);
 	intent_free(line.intent);
 }
 
@@ -125,6 +129,12 @@ static void intent_json_parse__each_fault(void **state)
 		{"\"receive\"", "3", "path job1: phase is not a string"},
 		{"\"best_effort\"", "\"leak\"", "path job1: when_down \"leak\" is unknown"},
 		{"\"best_effort\"", "1", "path job1: when_down is not a string"},
+		{"{\"dscp\":26", "7,\"x\":{\"dscp\":26", "path job1: deliver is not an object"},
+		{"{\"dscp\":26", "{\"dscp\":64", "path job1: dscp is out of range"},
+		{"{\"dscp\":26", "{\"dscp\":null", "path job1: dscp is not an integer"},
+		{"y\":5", "y\":8", "path job1: pfc_priority is out of range"},
+		{"y\":5", "y\":\"5\"", "path job1: pfc_priority is not an integer"},
+		{"\"class\":1", "\"class\":0", "path job2: deliver is out of range, or not"},
 		{"\"class\":0", "\"class\":200", "path job1: class is out of range"},
 		{"\"dscp\":34", "\"dscp\":64", "path job1: dscp is out of range"},
 		{"\"link\":1", "\"link\":256", "path job1: link is out of range"},

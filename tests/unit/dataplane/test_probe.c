@@ -47,8 +47,8 @@ static void probe_poll__backs_off(void **state)
 	assert_false(probe_is_proved(&p));
 }
 
-/* One probe that goes astray means nothing, five in a row mean that nobody is there; the next echo
- * heals it. */
+/* One probe that goes astray means nothing, PROBE_LOST in a row mean that nobody is there; the next
+ * echo heals it. */
 static void probe_poll__silence_voids_the_proof(void **state)
 {
 	uint64_t nonce, now = 100 * MS;
@@ -66,7 +66,7 @@ static void probe_poll__silence_voids_the_proof(void **state)
 	now = probe_deadline(&p);
 	assert_true(probe_poll(&p, now, &nonce));
 	assert_false(probe_is_proved(&p));
-	assert_true(now <= 100 * MS + 2 * PROBE_RTT_NS + PROBE_LOST * PROBE_SLOW_NS);
+	assert_true(now <= 100 * MS + 750 * MS);
 	assert_true(probe_on_echo(&p, 1, nonce, now, now + MS));
 	assert_true(probe_is_proved(&p));
 }
@@ -84,7 +84,33 @@ static void probe_poll__slow_once_proved(void **state)
 	assert_int_equal(p.rtt_ns, 10 * MS);
 	assert_int_equal(p.unanswered, 0);
 	assert_true(probe_poll(&p, 120 * MS, &nonce));
-	assert_int_equal(probe_deadline(&p), 1120 * MS);
+	assert_int_equal(probe_deadline(&p), 120 * MS + PROBE_RTT_NS);
+}
+
+/* Over a line of any length a probe has the time that it takes before it is missed. */
+static void probe_poll__waits_for_the_round_trip(void **state)
+{
+	static const uint64_t rtts[] = {MS, 50 * MS, 100 * MS, 400 * MS, 2000 * MS};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rtts) / sizeof(rtts[0]); i++) {
+		uint64_t nonces[256], times[256], now = MS;
+		uint32_t sent = 0, answered = 0;
+		struct probe p;
+
+		probe_init(&p, 1, 7);
+		while (answered < 40) {
+			while (answered < sent && times[answered] + rtts[i] <= now) {
+				probe_on_echo(&p, 1, nonces[answered], times[answered], now);
+				answered++;
+			}
+			if (sent < 250 && probe_poll(&p, now, &nonces[sent]))
+				times[sent++] = now;
+			if (answered > PROBE_OPEN)
+				assert_true(probe_is_proved(&p));
+			now += MS;
+		}
+	}
 }
 
 static void probe_poll__nonces_differ(void **state)
@@ -163,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probe_poll__backs_off),
 		cmocka_unit_test(probe_poll__slow_once_proved),
+		cmocka_unit_test(probe_poll__waits_for_the_round_trip),
 		cmocka_unit_test(probe_poll__silence_voids_the_proof),
 		cmocka_unit_test(probe_poll__nonces_differ),
 		cmocka_unit_test(probe_on_echo__long_round_trip),

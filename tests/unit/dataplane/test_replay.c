@@ -38,6 +38,40 @@ static void replay_init__refuses(void **state)
 	}
 }
 
+/* More bits: what was judged stays judged, and what was too old does not come back as new. */
+static void replay_move__forgets_and_forgives_nothing(void **state)
+{
+	static const uint64_t tops[] = {0, 5, 63, 64, EXACT, BITS, 3 * BITS + 7, 1ull << 32};
+	static uint64_t more[4 * BITS / 64];
+	struct replay r, old;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
+		uint64_t top = tops[i];
+
+		assert_int_equal(replay_init(&r, words, BITS), 0);
+		for (uint64_t pn = top > 2 * BITS ? top - 2 * BITS : 0; pn <= top; pn += 3)
+			replay_commit(&r, pn);
+		replay_commit(&r, top);
+		old = r;
+		memset(more, 0, sizeof(more));
+		replay_move(&r, more, 4 * BITS);
+		for (uint64_t back = 0; back <= 5 * BITS && back <= top; back++)
+			assert_int_equal(replay_is_fresh(&r, top - back),
+					 replay_is_fresh(&old, top - back));
+		/* From here on it remembers more. */
+		for (uint64_t pn = top + 1; pn < top + 2 * BITS; pn++)
+			assert_true(replay_commit(&r, pn));
+		for (uint64_t pn = top + 1; pn < top + 2 * BITS; pn++)
+			assert_false(replay_is_fresh(&r, pn));
+	}
+	assert_int_equal(replay_init(&r, words, BITS), 0);
+	replay_move(&r, more, 4 * BITS);
+	for (uint64_t pn = 0; pn < 8 * BITS; pn += 5)
+		assert_true(replay_commit(&r, pn));
+	assert_true(replay_is_fresh(&r, 8 * BITS - 3));
+}
+
 static void replay_is_fresh__edges(void **state)
 {
 	static const uint64_t starts[] = {
@@ -151,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replay_init__refuses),
 		cmocka_unit_test(replay_is_fresh__edges),
+		cmocka_unit_test(replay_move__forgets_and_forgives_nothing),
 		cmocka_unit_test(replay_commit__copies_in_a_burst),
 		cmocka_unit_test(replay_commit__jump_forgets_the_old_turn),
 		cmocka_unit_test(replay_reset__starts_again),

@@ -1,0 +1,35 @@
+/*
+ * A small certificate authority in a folder: ca.crt and ca.key, and what it issues beside them.
+ * P-256 keys, X.509 v3 (RFC 5280), identities as URIs (identity.h). Blocking file I/O, one thread.
+ *
+ * Promises: a private key is readable by its owner alone from its first byte on, a renewed one also
+ * by the group that the old one was; an authority that is there is never replaced; what is issued
+ * anew takes the place of the old as whole files.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/core/identity.h"
+
+#define PKI_PATH_BYTES	4096
+#define PKI_ERROR_BYTES 512
+#define PKI_HOSTS_MAX	16
+#define PKI_DAYS_MAX	36500
+
+struct pki_request {
+	struct identity identity;
+	const char *hosts[PKI_HOSTS_MAX]; /* of control: names and addresses that clients dial */
+	uint32_t host_count;
+	uint32_t days;
+};
+
+/* Makes the folder, too. 0, or -1 and one line in error that says what to do. */
+int pki_create(const char *dir, const char *domain, uint32_t days, char error[PKI_ERROR_BYTES]);
+/*
+ * Writes DIR/ROLE-NAME[@TENANT].crt and .key; path: without the suffix. The same again renews. 0,
+ * or -1 and one line in error.
+ */
+int pki_issue(const char *dir, const struct pki_request *request, char path[PKI_PATH_BYTES],
+	      char error[PKI_ERROR_BYTES]);

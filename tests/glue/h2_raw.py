@@ -1,0 +1,84 @@
+"""A small HTTP/2 client over plain sockets, for what curl cannot do: many streams, windows that stay
+shut. One thread; the caller pumps it.
+"""
+import select
+import socket
+import struct
+import time
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+INITIAL_WINDOW = 4
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def field(name, value):
+    """A literal without indexing and without Huffman (RFC 7541, 6.2.2); both are short."""
+    assert len(name) < 127 and len(value) < 127
+    return b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+
+
+class RawClient:
+    def __init__(self, port, window=65535):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.buffer = b""
+        self.next_stream = 1
+        self.data = {}    # by stream
+        self.ended = set()
+        self.window = window
+        self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW, window)))
+
+    def get(self, path, **headers):
+        stream = self.next_stream
+        self.next_stream += 2
+        fields = {":method": "GET", ":scheme": "http", ":path": path, ":authority": "x", **headers}
+        block = b"".join(field(name, value) for name, value in fields.items())
+        self.data[stream] = b""
+        self.socket.sendall(frame(HEADERS, END_STREAM | END_HEADERS, stream, block))
+        return stream
+
+    def open_window(self, stream, size):
+        self.socket.sendall(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", size)) +
+                            frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", size)))
+
+    def _take(self, kind, flags, stream, payload):
+        if kind == DATA:
+            self.data[stream] += payload
+            if payload and self.window:
+                self.open_window(stream, len(payload))
+        elif kind in (SETTINGS, PING) and not flags & ACK:
+            self.socket.sendall(frame(kind, ACK, 0, b"" if kind == SETTINGS else payload))
+        if kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & END_STREAM):
+            self.ended.add(stream)
+
+    def pump(self, until, patience_s=20):
+        """Reads until the condition holds; False when it does not in time."""
+        deadline = time.monotonic() + patience_s
+        while not until():
+            if not select.select([self.socket], [], [], 0.05)[0]:
+                if time.monotonic() > deadline:
+                    return False
+                continue
+            more = self.socket.recv(1 << 16)
+            if not more:
+                return until()
+            self.buffer += more
+            while len(self.buffer) >= 9:
+                length = int.from_bytes(self.buffer[:3], "big")
+                if len(self.buffer) < 9 + length:
+                    break
+                kind, flags = self.buffer[3], self.buffer[4]
+                stream = int.from_bytes(self.buffer[5:9], "big") & 0x7fffffff
+                self._take(kind, flags, stream, self.buffer[9:9 + length])
+                self.buffer = self.buffer[9 + length:]
+        return True
+
+    def lines(self, stream):
+        return self.data[stream].decode().split("\n")[:-1]
+
+    def close(self):
+        self.socket.close()
