@@ -76,26 +76,6 @@ static enum exit_code spec_fill(const struct ctl *ctl, json_t *spec)
 	return code;
 }
 
-static enum exit_code cluster_put(const struct ctl *ctl, json_t *spec)
-{
-	char *path = api_path("clusters", ctl->args[0]);
-	json_t *body = json_pack("{s:O}", "spec", spec);
-	struct api_reply reply;
-	enum exit_code code;
-
-	api_send(ctl->api,
-		 &(struct api_request){.method = "PUT",
-				       .path = path ? path : "",
-				       .body = body,
-				       .timeout_ns = request_timeout_ns(ctl)},
-		 &reply);
-	free(path);
-	json_decref(body);
-	code = output_failure(ctl, &reply, NULL, NULL);
-	api_reply_free(&reply);
-	return code;
-}
-
 /* Until each of its paths is active: it is as good as the least of them. */
 static enum exit_code wait_active(const struct ctl *ctl)
 {
@@ -181,7 +161,7 @@ enum exit_code run_cluster_create(struct ctl *ctl)
 	enum exit_code code = spec_fill(ctl, spec);
 
 	if (!code)
-		code = cluster_put(ctl, spec);
+		code = request_put(ctl, "clusters", spec, false);
 	json_decref(spec);
 	return code ? code : run_cluster_show(ctl);
 }

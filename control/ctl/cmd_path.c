@@ -144,27 +144,6 @@ static enum exit_code path_show(const struct ctl *ctl, bool full)
 	return EXIT_OK;
 }
 
-static enum exit_code path_put(const struct ctl *ctl, json_t *spec)
-{
-	char *path = api_path("paths", ctl->args[0]);
-	json_t *body = json_pack("{s:O}", "spec", spec);
-	struct api_reply reply;
-	enum exit_code code;
-
-	api_send(ctl->api,
-		 &(struct api_request){.method = "PUT",
-				       .path = path ? path : "",
-				       .body = body,
-				       .is_create = true,
-				       .timeout_ns = request_timeout_ns(ctl)},
-		 &reply);
-	free(path);
-	json_decref(body);
-	code = output_failure(ctl, &reply, NULL, NULL);
-	api_reply_free(&reply);
-	return code;
-}
-
 enum exit_code run_path_create(struct ctl *ctl)
 {
 	json_t *spec = json_object();
@@ -173,7 +152,7 @@ enum exit_code run_path_create(struct ctl *ctl)
 	if (!code)
 		code = spec_fill(ctl, spec);
 	if (!code)
-		code = path_put(ctl, spec);
+		code = request_put(ctl, "paths", spec, true);
 	json_decref(spec);
 	return code ? code : path_show(ctl, false);
 }

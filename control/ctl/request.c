@@ -70,6 +70,28 @@ enum exit_code request_list(const struct ctl *ctl, const char *kind, const char 
 	return EXIT_OK;
 }
 
+enum exit_code request_put(const struct ctl *ctl, const char *kind, json_t *spec, bool is_create)
+{
+	char *path = api_path(kind, ctl->args[0]);
+	json_t *body = json_pack("{s:O}", "spec", spec);
+	struct api_request request = {
+		.method = "PUT",
+		.path = path ? path : "",
+		.body = body,
+		.is_create = is_create,
+		.timeout_ns = request_timeout_ns(ctl),
+	};
+	struct api_reply reply;
+	enum exit_code code;
+
+	api_send(ctl->api, &request, &reply);
+	free(path);
+	json_decref(body);
+	code = output_failure(ctl, &reply, NULL, NULL);
+	api_reply_free(&reply);
+	return code;
+}
+
 static void wait_once(const struct ctl *ctl, const char *path, const char *state, uint64_t wait_ns,
 		      struct api_reply *reply)
 {

@@ -23,6 +23,10 @@ enum exit_code request_simple(const struct ctl *ctl, const char *method, const c
 enum exit_code request_list(const struct ctl *ctl, const char *kind, const char *query,
 			    struct api_reply *reply);
 
+/* PUT {"spec": spec} of the object that the first argument names. is_create: never replace another.
+ */
+enum exit_code request_put(const struct ctl *ctl, const char *kind, json_t *spec, bool is_create);
+
 /*
  * Waits until the path is in state, or gone for "released": --timeout or 30 s. EXIT_OK with the
  * last reply (its body may be the 404's); else EXIT_TIMED_OUT, EXIT_REFUSED (it failed) or what
