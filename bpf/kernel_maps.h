@@ -4,8 +4,8 @@
  *
  * Rules: a trie of prefixes and a hash of rule sets, each in a slot of an outer map. A packet reads
  * `active` once and uses that slot of both. An update fills the slot that comes next and then moves
- * `active`. There are three: the kernel holds up a map-in-map update until every running program is
- * done, so the slot that packets may still read is never the one that is being filled.
+ * `active`. There are three, and an RCU grace period passes between leaving a slot and filling it
+ * again, so the slot that packets may still read is never the one that is being filled.
  */
 #pragma once
 
@@ -27,6 +27,7 @@ struct kernel_trie {
 
 struct kernel_sets {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u64));
 	__uint(value_size, sizeof(struct classify_rule_set));

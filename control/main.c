@@ -10,6 +10,7 @@
 
 #include "control/io/api.h"
 #include "control/io/control_config.h"
+#include "control/io/file_limit.h"
 #include "control/io/listen_socket.h"
 #include "control/io/notify.h"
 
@@ -33,7 +34,8 @@ static const char usage_text[] =
 	"  --check          print the effective configuration and exit: 0, or 2 when it is wrong\n"
 	"  --version, --help\n"
 	"\n"
-	"SIGHUP reads the certificates again; connections that there are stay.\n";
+	"SIGHUP reads the certificates and the list of revoked ones again; connections that there\n"
+	"are stay, but for those whose certificate is revoked.\n";
 
 struct options {
 	const char *config;
@@ -188,7 +190,9 @@ static void reload(struct daemon *daemon)
 	else if (access_reload(daemon->access, error, sizeof(error)))
 		say("SIGHUP: %s; the certificates read before stay in use", error);
 	else
-		say("SIGHUP: new connections get the certificates as they are now");
+		say("SIGHUP: new connections get the certificates as they are now; %u were ended "
+		    "because theirs is revoked",
+		    h2_server_end_revoked(daemon->server));
 }
 
 static void on_signal(struct loop_op *op, int result, void *arg)
@@ -319,14 +323,28 @@ static void daemon_close(struct daemon *daemon)
 	control_config_free(daemon->config);
 }
 
+/* Better to send clients away than to lack a descriptor for the store. */
+static void limit_connections(struct daemon *daemon)
+{
+	uint32_t max = control_max_connections(daemon->config), room = file_limit_room();
+
+	if (room < max)
+		say("warning: max_connections is %u, but the limit of open files leaves room for "
+		    "%u: raise it (LimitNOFILE= in the unit, ulimit -Hn in a shell)",
+		    max, room);
+	h2_server_set_conns_max(daemon->server, room < max ? room : max);
+}
+
 static int serve(struct daemon *daemon, const struct options *options)
 {
 	int ret;
 
+	file_limit_raise();
 	if (daemon_open(daemon, options) || open_all(daemon, options))
 		return EXIT_SETUP;
 	if (!strcmp(store_path(daemon->config, options), STORE_MEMORY))
 		say("warning: no store is configured: what is put here is gone with this process");
+	limit_connections(daemon);
 	notify_send("READY=1");
 	ret = loop_run(daemon->loop);
 	if (!ret)

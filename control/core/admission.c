@@ -203,9 +203,9 @@ static enum admission_code refusal_code(enum route_refusal refusal)
 	return codes[refusal];
 }
 
-static void option_decide(const struct admission_request *request, struct admission_option *options,
-			  uint32_t index, struct calendar_event *scratch,
-			  struct admission_verdict *verdict)
+void admission_option_decide(const struct admission_request *request,
+			     struct admission_option *options, uint32_t index,
+			     struct calendar_event *scratch, struct admission_verdict *verdict)
 {
 	enum route_refusal refusal = admission_check_rules(request, options, index);
 
@@ -249,7 +249,7 @@ enum admission_code admission_decide(const struct admission_request *request,
 	for (uint32_t i = 0; i < count; i++) {
 		struct admission_verdict at;
 
-		option_decide(request, options, i, scratch, &at);
+		admission_option_decide(request, options, i, scratch, &at);
 		if (verdict->option == ADMISSION_NO_OPTION ||
 		    is_better(request, options, &at, verdict))
 			*verdict = at;
@@ -257,47 +257,4 @@ enum admission_code admission_decide(const struct admission_request *request,
 	if (verdict->code >= ADMISSION_NO_BANDWIDTH && verdict->code != ADMISSION_OK)
 		admission_offers_make(request, options, count, scratch, verdict);
 	return verdict->code;
-}
-
-/* What both want of the same resource, together. */
-static bool claims_fit(const struct admission_ask *ask, const struct admission_option *a,
-		       const struct admission_option *b, struct calendar_event *scratch)
-{
-	struct admission_claim claims[2];
-
-	admission_claim_make(ask, &a->medium, &claims[0]);
-	admission_claim_make(ask, &b->medium, &claims[1]);
-	for (uint32_t r = 0; r < ADMISSION_RESOURCES; r++) {
-		if (!a->calendars[r] || a->calendars[r] != b->calendars[r])
-			continue;
-		if (claims[0].amounts[r] > UINT64_MAX - claims[1].amounts[r] ||
-		    !calendar_fits(a->calendars[r], claims[0].amounts[r] + claims[1].amounts[r],
-				   ask->start_ns, ask->end_ns, scratch))
-			return false;
-	}
-	return true;
-}
-
-bool admission_pair(const struct admission_request *request, struct admission_option *options,
-		    uint32_t count, struct calendar_event *scratch, uint32_t pair[2])
-{
-	static const struct route_rules none;
-	struct route routes[ROUTES_MAX];
-	uint64_t unfit[ROUTES_MAX] = {0};
-
-	if (count > ROUTES_MAX)
-		count = ROUTES_MAX;
-	for (uint32_t i = 0; i < count; i++) {
-		struct admission_verdict verdict;
-
-		option_decide(request, options, i, scratch, &verdict);
-		routes[i] = options[i].route;
-		routes[i].is_open = verdict.code == ADMISSION_OK;
-	}
-	while (route_pair(routes, count, &none, unfit, pair)) {
-		if (claims_fit(&request->ask, &options[pair[0]], &options[pair[1]], scratch))
-			return true;
-		unfit[pair[0]] |= 1ull << pair[1];
-	}
-	return false;
 }

@@ -71,6 +71,8 @@ struct admission_claim {
 /* A route and what is booked there by the *other* paths, seen from the path's end A. */
 struct admission_option {
 	struct route route; /* its room_bps is ours */
+	/* Caller's numbers of the gateways at the path's ends; needed for two options only. */
+	uint32_t gateways[2];
 	struct admission_medium medium;
 	/*
 	 * NULL: without limit, as the buffers of a gateway that does not tell, or a tenant without
@@ -109,6 +111,7 @@ struct admission_verdict {
 	uint32_t option;	      /* OK: the route to take. Else: the one that got furthest */
 	struct admission_claim claim; /* there; with an option only */
 
+	bool lacks_second; /* one link there is, but not two (admission_pair.c) */
 	/* NO_BANDWIDTH, NO_BUFFERS, QUOTA: what binds at that option. wanted > limit - booked. */
 	enum admission_resource resource;
 	uint64_t wanted, booked, limit;
@@ -159,7 +162,29 @@ enum admission_code admission_decide(const struct admission_request *request,
 				     struct calendar_event *scratch,
 				     struct admission_verdict *verdict);
 
-/* Two disjoint options that can carry the ask at the same time (they may share a gateway, which
- * then holds the buffers of both): the cheapest two, the better one first. */
+/*
+ * admission_pair.c: a path that is booked on two disjoint options at the same time. Each has the
+ * rates; buffers are those of the one that carries, so a gateway at which both end keeps the larger
+ * ones ready. A tenant's rate counts once, its buffers at all of the gateways.
+ *
+ * The cheapest two, the better one first.
+ */
 bool admission_pair(const struct admission_request *request, struct admission_option *options,
 		    uint32_t count, struct calendar_event *scratch, uint32_t pair[2]);
+/* The best one beside `first`; `second`, ADMISSION_NO_OPTION or where it is booked, when it still
+ * will do. ADMISSION_NO_OPTION: there is none. */
+uint32_t admission_second(const struct admission_request *request, struct admission_option *options,
+			  uint32_t count, uint32_t first, uint32_t second,
+			  struct calendar_event *scratch);
+/*
+ * As admission_decide, for two: verdict->option is the first. *second: in, as in admission_second;
+ * out, the one that is taken. Offers are of two options as well, and name the first.
+ */
+enum admission_code admission_decide_pair(const struct admission_request *request,
+					  struct admission_option *options, uint32_t count,
+					  struct calendar_event *scratch, uint32_t *second,
+					  struct admission_verdict *verdict);
+/* What a path takes of its second option beside the first: `other` becomes less, by what is taken
+ * already. is_shared: the gateways at the path's ends. */
+void admission_claim_beside(const struct admission_claim *first, const bool is_shared[2],
+			    struct admission_claim *other);

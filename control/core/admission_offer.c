@@ -184,8 +184,8 @@ static bool rate_is_more(const struct admission_ask *a, const struct admission_a
 	return slow_a != slow_b ? slow_a > slow_b : fast_a > fast_b;
 }
 
-static bool offer_is_better(enum admission_offer_kind kind, const struct admission_ask *a,
-			    const struct admission_ask *b)
+bool admission_offer_is_better(enum admission_offer_kind kind, const struct admission_ask *a,
+			       const struct admission_ask *b)
 {
 	switch (kind) {
 	case ADMISSION_OFFER_RATE:
@@ -208,6 +208,13 @@ static offer_function *const functions[] = {
 	[ADMISSION_OFFER_WINDOW] = offer_window,
 };
 
+bool admission_offer_one(enum admission_offer_kind kind, const struct admission_ask *asked,
+			 const struct admission_option *option, struct calendar_event *scratch,
+			 struct admission_ask *ask)
+{
+	return functions[kind](asked, option, scratch, ask);
+}
+
 /* The best of all options that the rules allow. */
 static bool offer_make(const struct admission_request *request,
 		       const struct admission_option *options, uint32_t count,
@@ -222,7 +229,7 @@ static bool offer_make(const struct admission_request *request,
 		if (admission_check_rules(request, options, i) != ROUTE_GOOD ||
 		    !functions[kind](&request->ask, &options[i], scratch, &ask))
 			continue;
-		if (is_found && !offer_is_better(kind, &ask, &offer->ask))
+		if (is_found && !admission_offer_is_better(kind, &ask, &offer->ask))
 			continue;
 		*offer = (struct admission_offer){.kind = kind, .option = i, .ask = ask};
 		is_found = true;

@@ -271,12 +271,30 @@ static void write_edges(struct draft *draft)
 	}
 }
 
+/* A member with one edge ends every ring, and the search for one is long. */
+static bool may_have_ring(const struct draft *draft)
+{
+	uint32_t needed = draft->members > 2 ? 2 : 1;
+
+	for (uint32_t i = 0; i < draft->members; i++) {
+		uint32_t ways = 0;
+
+		for (uint32_t j = 0; j < draft->members; j++)
+			ways += draft->rate_bps[i][j] != 0;
+		if (ways < needed)
+			return false;
+	}
+	return true;
+}
+
 /* A ring over the edges of a tree or a matrix, where there happens to be one. */
 static void find_order(struct draft *draft, struct ring_scratch *scratch)
 {
 	struct cluster_plan *plan = &draft->plan;
 	uint64_t total;
 
+	if (!may_have_ring(draft))
+		return;
 	for (uint32_t i = 0; i < draft->members; i++) {
 		for (uint32_t j = 0; j < draft->members; j++) {
 			if (!draft->rate_bps[i][j])

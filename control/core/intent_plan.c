@@ -106,16 +106,24 @@ int intent_plan_path(const struct path_context *context, enum model_end end, enu
 	out->link_id = context->link->id;
 	out->link_rtt_ns = context->link->rtt_ns;
 	out->link_bps = context->link->capacity_bps;
-	out->rate_bps = path->rate_bps[end];
-	out->max_bps = path->max_bps[end];
-	out->peer_max_bps = path->max_bps[!end];
+	out->rate_bps = path_rates_now(path)[end];
+	out->max_bps = path_max_now(path)[end];
+	out->peer_max_bps = path_max_now(path)[!end];
 	fill_peer(&context->traits[!end], out);
 	fill_deliver(&context->sites[end]->qos[path->class], &out->deliver);
 	fill_selectors(context, end, out);
 	return fill_addresses(context, end, out);
 }
 
-int intent_plan_digest(const struct path_context *context, uint64_t *digest)
+static void tunnel_clear(struct intent_path *intent)
+{
+	intent->link_id = 0;
+	memset(intent->port, 0, sizeof(intent->port));
+	memset(&intent->local_addr, 0, sizeof(intent->local_addr));
+	memset(&intent->peer_addr, 0, sizeof(intent->peer_addr));
+}
+
+static int digest_make(const struct path_context *context, bool has_tunnel, uint64_t *digest)
 {
 	uint64_t hash = FNV1A_64_INIT;
 
@@ -137,9 +145,21 @@ int intent_plan_digest(const struct path_context *context, uint64_t *digest)
 		intent.link_rtt_ns = 0;
 		intent.link_bps = 0;
 		memset(&intent.deliver, 0, sizeof(intent.deliver));
+		if (!has_tunnel)
+			tunnel_clear(&intent);
 		/* The struct was zeroed before it was filled: padding cannot differ. */
 		hash = fnv1a_64(hash, &intent, sizeof(intent));
 	}
 	*digest = hash;
 	return 0;
+}
+
+int intent_plan_digest(const struct path_context *context, uint64_t *digest)
+{
+	return digest_make(context, true, digest);
+}
+
+int intent_plan_flow_digest(const struct path_context *context, uint64_t *digest)
+{
+	return digest_make(context, false, digest);
 }

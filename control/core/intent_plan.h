@@ -50,3 +50,8 @@ int intent_plan_path(const struct path_context *context, enum model_end end, enu
  * addresses, not rates, when_down, the sites' QoS maps nor what gateways report. Same errors.
  */
 int intent_plan_digest(const struct path_context *context, uint64_t *digest);
+/*
+ * Of the same but the tunnel: link, ports and addresses. Two contexts with equal ones differ in
+ * what gateways change in place, while the path goes on (dataplane/TRANSPORT.md). Same errors.
+ */
+int intent_plan_flow_digest(const struct path_context *context, uint64_t *digest);

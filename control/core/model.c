@@ -108,6 +108,36 @@ uint8_t model_when_down_find(const char *name)
 	return i;
 }
 
+static const char *const protection_names[PROTECTION_COUNT] = {
+	[PROTECTION_NONE] = "none",
+	[PROTECTION_ONE_TO_ONE] = "1:1",
+};
+
+const char *model_protection_name(uint8_t protection)
+{
+	return protection_names[protection];
+}
+
+uint8_t model_protection_find(const char *name)
+{
+	uint8_t i = 0;
+
+	while (i < PROTECTION_COUNT && strcmp(protection_names[i], name) != 0)
+		i++;
+	return i;
+}
+
+const char *model_move_name(uint8_t move)
+{
+	static const char *const names[MOVE_COUNT] = {
+		[MOVE_NONE] = "none",	  [MOVE_ASKED] = "asked", [MOVE_GROUND] = "changed",
+		[MOVE_DRAIN] = "drain",	  [MOVE_DOWN] = "down",	  [MOVE_FAILED] = "failed",
+		[MOVE_BACK] = "returned",
+	};
+
+	return names[move];
+}
+
 static const char *const admin_names[ADMIN_COUNT] = {
 	[ADMIN_UP] = "up",
 	[ADMIN_DRAIN] = "drain",
@@ -169,4 +199,64 @@ uint8_t link_family_choose(const struct link *link, const struct gateway_port *a
 enum model_end path_link_end(const struct path *path, enum model_end end)
 {
 	return path->assigned.is_reversed ? (enum model_end) !end : end;
+}
+
+const uint64_t *path_rates_now(const struct path *path)
+{
+	return path_is_moving(path) ? path->assigned.move_rate_bps : path->rate_bps;
+}
+
+const uint64_t *path_max_now(const struct path *path)
+{
+	return path_is_moving(path) ? path->assigned.move_max_bps : path->max_bps;
+}
+
+static void rates_lower(uint64_t out[2], const uint64_t a[2], const uint64_t b[2])
+{
+	for (int end = 0; end < 2; end++)
+		out[end] = a[end] < b[end] ? a[end] : b[end];
+}
+
+/* Of two ends of windows, 0 for none. */
+static uint64_t end_earlier(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+void path_move_begin(struct path *path, const struct path *old, enum path_move move)
+{
+	struct path_assignment *assigned = &path->assigned;
+	/* `old` may be the path itself. */
+	const uint64_t rate_bps[2] = {path_rates_now(old)[0], path_rates_now(old)[1]};
+	const uint64_t max_bps[2] = {path_max_now(old)[0], path_max_now(old)[1]};
+
+	assigned->move_generation =
+		path_is_moving(old) ? old->assigned.move_generation : assigned->proof_generation;
+	rates_lower(assigned->move_rate_bps, rate_bps, path->rate_bps);
+	rates_lower(assigned->move_max_bps, max_bps, path->max_bps);
+	assigned->move_end_ns = end_earlier(
+		path_is_moving(old) ? old->assigned.move_end_ns : old->end_ns, path->end_ns);
+	assigned->move = (uint8_t)move;
+}
+
+void path_move_stop(struct path *path)
+{
+	struct path_assignment *assigned = &path->assigned;
+
+	memset(assigned->from, 0, sizeof(assigned->from));
+	memset(assigned->move_rate_bps, 0, sizeof(assigned->move_rate_bps));
+	memset(assigned->move_max_bps, 0, sizeof(assigned->move_max_bps));
+	assigned->move_end_ns = 0;
+	assigned->move_generation = 0;
+	assigned->move = MOVE_NONE;
+}
+
+void path_move_end(struct path *path)
+{
+	const struct path_assignment *assigned = &path->assigned;
+
+	if (memcmp(assigned->move_rate_bps, path->rate_bps, sizeof(path->rate_bps)) != 0 ||
+	    memcmp(assigned->move_max_bps, path->max_bps, sizeof(path->max_bps)) != 0)
+		path->assigned.generation++;
+	path_move_stop(path);
 }

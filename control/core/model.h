@@ -95,8 +95,8 @@ struct link_end {
 /* By the operator. */
 enum link_admin {
 	ADMIN_UP,
-	ADMIN_DRAIN, /* keeps the paths that it has, takes no new one */
-	ADMIN_DOWN,  /* takes no new one; those that it has should move: see links in the API */
+	ADMIN_DRAIN, /* takes no new path; those that it has move away one after the other */
+	ADMIN_DOWN,  /* likewise, all at once */
 	ADMIN_COUNT
 };
 
@@ -148,6 +148,25 @@ enum path_expiry {
 #define PATH_LEASE_MAX_NS    86400000000000ull
 #define PATH_EXPIRED_KEEP_NS 3600000000000ull /* for whoever asks what became of it */
 
+/* What is booked beside the link that carries a path. */
+enum path_protection {
+	PROTECTION_NONE,
+	PROTECTION_ONE_TO_ONE, /* a second link that shares no risk with it */
+	PROTECTION_COUNT
+};
+
+/* Why a path moves to another tunnel while the old one still carries it. */
+enum path_move {
+	MOVE_NONE,   /* it does not */
+	MOVE_ASKED,  /* its spec wants or needs another link */
+	MOVE_GROUND, /* its link, or a gateway's port, changed */
+	MOVE_DRAIN,  /* the operator drains its link */
+	MOVE_DOWN,   /* the operator took its link down */
+	MOVE_FAILED, /* its link lost its proof: to the backup */
+	MOVE_BACK,   /* the link that it was to move to was never proved */
+	MOVE_COUNT
+};
+
 /* What control chose for a path. Zero before admission. */
 struct path_assignment {
 	uint32_t id;
@@ -163,6 +182,17 @@ struct path_assignment {
 	uint64_t hold_until_ns;		/* of LIFE_HELD */
 	uint64_t lease_until_ns;	/* of LIFE_COMMITTED with a lease */
 	uint64_t expired_ns;		/* when it became LIFE_EXPIRED */
+	char backup[MODEL_NAME_BYTES];	/* a link that is booked as well; empty: none */
+	/* It moves to `link` from here: both are booked. Empty: from another port of `link`. */
+	char from[MODEL_NAME_BYTES];
+	uint8_t move;	   /* enum path_move */
+	uint8_t last_move; /* the same, of the last change of its link: whatever became of it */
+	/* Of a path that moves: the first generation that did. A gateway that has this or a later
+	 * one, and reports no error, is carried by one tunnel or the other. */
+	uint32_t move_generation;
+	/* Of a path that moves: its rates meanwhile, which both tunnels have room for; and the end
+	 * of its window (0: none) on the old one, whatever end it has on the new one. */
+	uint64_t move_rate_bps[2], move_max_bps[2], move_end_ns;
 };
 
 struct path {
@@ -173,6 +203,7 @@ struct path {
 	uint64_t max_bps[2];
 	uint8_t class;
 	uint8_t when_down;		     /* enum intent_when_down */
+	uint8_t protection;		     /* enum path_protection */
 	bool is_manual;			     /* held until it is committed */
 	uint64_t rtt_max_ns;		     /* of the route; 0: any */
 	uint64_t start_ns, end_ns;	     /* window; 0: from now on, for ever */
@@ -180,6 +211,7 @@ struct path {
 	uint64_t hold_ns;		     /* is_manual: how long it waits for commit */
 	char tenant[MODEL_NAME_BYTES];	     /* empty: nobody's, no quota */
 	char diverse_from[MODEL_NAME_BYTES]; /* a path whose links' SRLGs this one's avoid */
+	char pin[MODEL_NAME_BYTES];	     /* the link that it asks for; empty: any */
 	struct path_assignment assigned;
 };
 
@@ -245,6 +277,13 @@ const struct class_info *model_class_find(const char *name);
 const char *model_when_down_name(uint8_t when_down);
 uint8_t model_when_down_find(const char *name);
 
+/* "none", "1:1"; PROTECTION_COUNT for an unknown name. */
+const char *model_protection_name(uint8_t protection);
+uint8_t model_protection_find(const char *name);
+
+/* "asked", "changed", "drain", "down", "failed", "returned"; "none". */
+const char *model_move_name(uint8_t move);
+
 /* "up", "drain", "down"; ADMIN_COUNT for an unknown name. */
 const char *model_admin_name(uint8_t admin);
 uint8_t model_admin_find(const char *name);
@@ -257,3 +296,16 @@ uint8_t link_family_choose(const struct link *link, const struct gateway_port *a
 			   const struct gateway_port *z);
 /* The link's end where the path's `end` sits. */
 enum model_end path_link_end(const struct path *path, enum model_end end);
+static inline bool path_is_moving(const struct path *path)
+{
+	return path->assigned.move != MOVE_NONE;
+}
+/* Guaranteed and maximal rates that its gateways are told now, leaving end A and end Z. */
+const uint64_t *path_rates_now(const struct path *path);
+const uint64_t *path_max_now(const struct path *path);
+/* Begins a move in place, from the link, rates and end of `old`, which may be moving already. */
+void path_move_begin(struct path *path, const struct path *old, enum path_move move);
+/* What it does now is no move: a new proof, for which nothing is kept. */
+void path_move_stop(struct path *path);
+/* Its gateways proved the new tunnel: only that is booked now. */
+void path_move_end(struct path *path);

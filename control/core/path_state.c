@@ -34,6 +34,7 @@ static const struct {
 	[CAUSE_HOLD_EXPIRED] = {"was not committed in time", false},
 	[CAUSE_LEASE_EXPIRED] = {"its lease was not renewed", false},
 	[CAUSE_WINDOW_OVER] = {"its window is over", false},
+	[CAUSE_MOVING] = {"moves to another link, the old one carries meanwhile", false},
 };
 
 #define BIT_ENDS (BIT(PATH_DRAINING) | BIT(PATH_RELEASED) | BIT(PATH_EXPIRED))
@@ -178,6 +179,52 @@ static bool both_are_proved(const struct path_facts *facts)
 }
 
 /*
+ * Whatever tunnel it is that carries. An end that has heard of the move reports an error when
+ * neither does; one that has not proves the old one, or does not.
+ */
+static bool end_carries(const struct path_facts *facts, int end)
+{
+	const struct path_end_facts *fact = &facts->ends[end];
+
+	return fact->is_fresh && fact->is_reported && fact->is_claiming && !fact->has_error &&
+	       (fact->is_proved || fact->generation >= facts->move_generation);
+}
+
+static bool is_carried(const struct path_facts *facts)
+{
+	return facts->is_moving && end_carries(facts, 0) && end_carries(facts, 1);
+}
+
+bool path_has_moved(const struct path_facts *facts)
+{
+	return is_carried(facts) && both_are_proved(facts);
+}
+
+bool path_is_tried(const struct path_facts *facts)
+{
+	for (int end = 0; end < 2; end++) {
+		if (!end_counts(facts, end) || !facts->ends[end].is_receiving)
+			return false;
+	}
+	return true;
+}
+
+bool path_is_lost(const struct path_machine *machine, const struct path_facts *facts)
+{
+	bool is_known = machine->stage == STAGE_CLAIM || machine->stage == STAGE_RECEIVE;
+
+	for (int end = 0; end < 2 && is_known; end++) {
+		const struct path_end_facts *fact = &facts->ends[end];
+		bool is_carrying = machine->stage == STAGE_CLAIM || fact->is_claiming;
+
+		if (end_counts(facts, end) && is_carrying &&
+		    (!fact->is_receiving || !fact->is_proved))
+			return true;
+	}
+	return false;
+}
+
+/*
  * An end that is silent cannot be waited for: it would keep a path from ever going away. It hears
  * of the removal when it comes back, and its peer has stopped receiving by then.
  */
@@ -244,11 +291,12 @@ static bool stage_poll(struct path_machine *machine, const struct path_facts *fa
 			return stage_set(machine, STAGE_DRAIN);
 		if (machine->proof_generation != facts->proof_generation) {
 			machine->proof_generation = facts->proof_generation;
-			return stage_set(machine, STAGE_RECEIVE);
+			return !facts->is_moving && stage_set(machine, STAGE_RECEIVE);
 		}
 		/* Never back from CLAIM for lost proof: claiming goes on, the state says degraded.
-		 */
-		return both_are_proved(facts) && stage_set(machine, STAGE_CLAIM);
+		 * A path that moves and is claimed was proved by an earlier control. */
+		return (both_are_proved(facts) || is_carried(facts)) &&
+		       stage_set(machine, STAGE_CLAIM);
 	case STAGE_DRAIN:
 		return nobody_claims(facts) && stage_set(machine, STAGE_REMOVE);
 	case STAGE_REMOVE:
@@ -314,6 +362,8 @@ static struct verdict state_verdict(const struct path_machine *machine,
 	if (machine->stage == STAGE_WAIT && facts->is_early)
 		return (struct verdict){PATH_SCHEDULED, CAUSE_EARLY, 0};
 	verdict = ends_verdict(facts);
+	if (machine->stage == STAGE_CLAIM && is_carried(facts))
+		return (struct verdict){PATH_ACTIVE, CAUSE_MOVING, 0};
 	if (machine->stage == STAGE_RECEIVE && verdict.cause == CAUSE_PROVED)
 		verdict.cause = CAUSE_NOT_CLAIMING;
 	if (verdict.cause == CAUSE_PROVED)
@@ -339,72 +389,4 @@ int path_machine_poll(struct path_machine *machine, const struct path_facts *fac
 	*is_stage_new = stage_poll(machine, facts);
 	verdict = state_verdict(machine, facts);
 	return state_set(machine, &verdict, trace);
-}
-
-static const char *const verb_names[VERB_COUNT] = {
-	[VERB_COMMIT] = "commit",
-	[VERB_ABORT] = "abort",
-	[VERB_RENEW] = "renew",
-};
-
-static const enum path_verb_answer verb_table[LIFE_COUNT][VERB_COUNT] = {
-	[LIFE_COMMITTED] = {[VERB_COMMIT] = VERB_DONE, [VERB_RENEW] = VERB_TAKEN},
-	[LIFE_HELD] = {[VERB_COMMIT] = VERB_TAKEN, [VERB_ABORT] = VERB_TAKEN},
-};
-
-const char *path_verb_name(enum path_verb verb)
-{
-	return verb_names[verb];
-}
-
-enum path_verb path_verb_find(const char *name)
-{
-	for (unsigned int i = 0; i < VERB_COUNT; i++) {
-		if (!strcmp(verb_names[i], name))
-			return (enum path_verb)i;
-	}
-	return VERB_COUNT;
-}
-
-enum path_verb_answer path_verb_check(const struct path *path, enum path_verb verb)
-{
-	if (path->assigned.is_deleting || (verb == VERB_RENEW && !path->lease_ns))
-		return VERB_REFUSED;
-	return verb_table[path->assigned.life][verb];
-}
-
-enum path_expiry path_expiry_due(const struct path *path, uint64_t now_ns, uint64_t since_ns)
-{
-	const struct path_assignment *assigned = &path->assigned;
-	uint64_t grace_ns = since_ns + path->lease_ns;
-	bool is_over = path->end_ns && path->end_ns <= now_ns;
-	bool is_lost = assigned->lease_until_ns && assigned->lease_until_ns <= now_ns &&
-		       grace_ns <= now_ns;
-
-	if (assigned->is_deleting || assigned->life == LIFE_EXPIRED)
-		return EXPIRY_NONE;
-	if (assigned->life == LIFE_HELD)
-		return assigned->hold_until_ns <= now_ns ? EXPIRY_HOLD : EXPIRY_NONE;
-	if (is_lost && (!is_over || assigned->lease_until_ns < path->end_ns))
-		return EXPIRY_LEASE;
-	return is_over ? EXPIRY_END : EXPIRY_NONE;
-}
-
-uint64_t path_next_ns(const struct path *path, uint64_t now_ns)
-{
-	const struct path_assignment *assigned = &path->assigned;
-	const uint64_t times[] = {
-		assigned->life == LIFE_HELD ? assigned->hold_until_ns : assigned->lease_until_ns,
-		path->start_ns,
-		path->end_ns,
-	};
-	uint64_t next_ns = UINT64_MAX;
-
-	if (assigned->is_deleting || assigned->life == LIFE_EXPIRED)
-		return next_ns;
-	for (unsigned int i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		if (times[i] > now_ns && times[i] < next_ns)
-			next_ns = times[i];
-	}
-	return next_ns;
 }

@@ -6,9 +6,10 @@
  * Pure and clockless: the caller says which facts are fresh. Owned by the control thread.
  *
  *	stage RECEIVE => the certificates of both ends are known
- *	stage CLAIM  => both ends received and were proved for proof_generation or later
+ *	stage CLAIM  => both ends received and were proved for proof_generation or later; of a path
+ *			that moves, for the one that it has moved from
  *	stage REMOVE => every fresh end applied the deletion and claims no more
- *	state ACTIVE => both ends are fresh and claim
+ *	state ACTIVE => both ends are fresh and claim; of a path that moves, by either tunnel
  */
 #pragma once
 
@@ -65,6 +66,7 @@ enum path_cause {
 	CAUSE_HOLD_EXPIRED,  /* not committed in time */
 	CAUSE_LEASE_EXPIRED, /* not renewed in time */
 	CAUSE_WINDOW_OVER,
+	CAUSE_MOVING, /* the old tunnel carries until the new one is proved */
 	CAUSE_COUNT
 };
 
@@ -81,7 +83,9 @@ struct path_facts {
 	struct path_end_facts ends[2];
 	uint32_t proof_generation; /* older reports prove nothing */
 	bool is_deleting;
-	bool is_early; /* its window has not begun */
+	bool is_early;		  /* its window has not begun */
+	bool is_moving;		  /* to another tunnel: until it is proved the old one carries */
+	uint32_t move_generation; /* of is_moving: the first that did */
 	/* An earlier control may have told its gateways of it, and they may still be on their way
 	 * back to this one: who is not heard yet is waited for. */
 	bool is_awaited;
@@ -103,6 +107,13 @@ struct path_trace {
 	uint8_t cause_end;
 };
 
+/* Both ends proved and claim the tunnel that a moving path goes to: the old one can go. */
+bool path_has_moved(const struct path_facts *facts);
+/* Both ends are there and try what is to be proved: that it is not is not their fault. */
+bool path_is_tried(const struct path_facts *facts);
+/* The far end is not reached: a gateway that is heard gets no probe of the path back. */
+bool path_is_lost(const struct path_machine *machine, const struct path_facts *facts);
+
 void path_machine_init(struct path_machine *machine, const struct path_assignment *assigned);
 /*
  * Lets facts work on the machine. Writes at most one trace, 1 when it did, else 0; *is_stage_new
@@ -119,6 +130,8 @@ const char *path_cause_text(enum path_cause cause);
 /* Does the text want the gateway's name before it? */
 bool path_cause_has_end(enum path_cause cause);
 bool path_state_may_follow(enum path_state from, enum path_state to);
+
+/* ---- path_verb.c ---- */
 
 /* What a client may do with a path beside changing and deleting it. */
 enum path_verb {

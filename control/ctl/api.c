@@ -5,12 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "control/io/h2_client.h"
 #include "control/io/loop.h"
 
 #define TURN_NS	       (1000ull * 1000 * 1000)
 #define BODY_BYTES_MAX (64u << 20)
+#define KEY_BYTES      33
+/* For a request whose answer was lost, and that control is still at. */
+#define AGAIN_TRIES 100
+#define AGAIN_NS    (50l * 1000 * 1000)
 
 struct api {
 	struct loop *loop;
@@ -131,7 +137,20 @@ static void call_finish(const struct call *call, struct api_reply *reply)
 	}
 }
 
-static uint32_t headers_fill(const struct api_request *request, struct h2_header headers[4])
+/* One for each request: sent twice, because an answer was lost, it is done once. */
+static void key_make(char key[KEY_BYTES])
+{
+	uint8_t random[(KEY_BYTES - 1) / 2] = {0};
+
+	/* So few bytes come at once, or control will say that the key is not new. */
+	if (getrandom(random, sizeof(random), 0) < 0)
+		memset(random, 0, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(key + 2 * i, 3, "%02x", random[i]);
+}
+
+static uint32_t headers_fill(const struct api_request *request, const char *key,
+			     struct h2_header headers[5])
 {
 	uint32_t count = 0;
 
@@ -143,19 +162,43 @@ static uint32_t headers_fill(const struct api_request *request, struct h2_header
 		headers[count++] = (struct h2_header){"if-match", request->if_match};
 	if (request->is_create)
 		headers[count++] = (struct h2_header){"if-none-match", "*"};
+	if (key[0])
+		headers[count++] = (struct h2_header){"idempotency-key", key};
 	return count;
+}
+
+static bool is_under_way(const struct call *call)
+{
+	static const char code[] = "\"idempotency-key-in-use\"";
+
+	return !call->error && call->status == 409 && call->len &&
+	       memmem(call->body, call->len, code, sizeof(code) - 1);
+}
+
+/* The same request with the same key, until it has the first one's answer. */
+static void call_again(struct api *api, const struct h2_request_options *options, struct call *call)
+{
+	static const struct timespec pause = {.tv_nsec = AGAIN_NS};
+
+	for (int i = 0; i < AGAIN_TRIES; i++) {
+		*call = (struct call){.request = call->request, .body = call->body};
+		call_run(api, options, call);
+		if (!is_under_way(call))
+			return;
+		nanosleep(&pause, NULL);
+	}
 }
 
 void api_send(struct api *api, const struct api_request *request, struct api_reply *reply)
 {
 	char *text = request->body ? json_dumps(request->body, JSON_COMPACT) : NULL;
 	struct call call = {.request = request};
-	struct h2_header headers[4];
+	struct h2_header headers[5];
+	char key[KEY_BYTES] = "";
 	struct h2_request_options options = {
 		.method = request->method,
 		.path = request->path,
 		.headers = headers,
-		.header_count = headers_fill(request, headers),
 		.body = text,
 		.body_len = text ? strlen(text) : 0,
 		.timeout_ns = request->timeout_ns,
@@ -169,7 +212,12 @@ void api_send(struct api *api, const struct api_request *request, struct api_rep
 		reply->error = -ENOMEM;
 		return;
 	}
+	if (!strcmp(request->method, "POST"))
+		key_make(key);
+	options.header_count = headers_fill(request, key, headers);
 	call_run(api, &options, &call);
+	if (key[0] && call.error == -ECONNRESET && !call.status)
+		call_again(api, &options, &call);
 	call_finish(&call, reply);
 	free(text);
 	free(call.body);

@@ -76,28 +76,6 @@ static enum exit_code spec_fill(const struct ctl *ctl, json_t *spec)
 	return code;
 }
 
-/* Until each of its paths is active: it is as good as the least of them. */
-static enum exit_code wait_active(const struct ctl *ctl)
-{
-	struct api_reply cluster, path;
-	enum exit_code code = request_simple(ctl, "GET", "clusters", ctl->args[0], &cluster);
-	json_t *item;
-	size_t i;
-
-	if (code)
-		return code;
-	json_array_foreach (field_get(cluster.body, "status.paths"), i, item) {
-		const char *name = json_string_value(json_object_get(item, "name"));
-
-		code = request_wait(ctl, name ? name : "", "active", &path);
-		if (code)
-			break;
-		api_reply_free(&path);
-	}
-	api_reply_free(&cluster);
-	return code;
-}
-
 static void line_print(const json_t *cluster, const char *label, const char *field,
 		       enum field_format format)
 {
@@ -141,9 +119,12 @@ static void cluster_print(const json_t *cluster)
 enum exit_code run_cluster_show(struct ctl *ctl)
 {
 	struct api_reply reply;
-	enum exit_code code = ctl_option(ctl, "wait") ? wait_active(ctl) : EXIT_OK;
+	enum exit_code code;
 
-	if (!code)
+	/* It is as good as the least of its paths: control looks at all of them. */
+	if (ctl_option(ctl, "wait"))
+		code = request_wait(ctl, "clusters", ctl->args[0], "active", &reply);
+	else
 		code = request_simple(ctl, "GET", "clusters", ctl->args[0], &reply);
 	if (code)
 		return code;

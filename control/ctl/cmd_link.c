@@ -8,140 +8,118 @@
 #include "control/ctl/request.h"
 #include "control/ctl/run.h"
 
-static const char *text_of(const json_t *object, const char *path)
+/* GET /v1/links/NAME/drain. */
+static enum exit_code plan_get(struct ctl *ctl, struct api_reply *reply)
 {
-	const char *text = json_string_value(field_get(object, path));
+	char *link = api_path("links", ctl->args[0]), target[512];
+	enum exit_code code;
 
-	return text ? text : "";
+	snprintf(target, sizeof(target), "%s/drain", link ? link : "");
+	free(link);
+	api_call(ctl->api, "GET", target, NULL, request_timeout_ns(ctl), reply);
+	code = output_failure(ctl, reply, NULL, NULL);
+	if (code)
+		api_reply_free(reply);
+	return code;
 }
 
-/* {"a_to_z", "z_to_a"} or one number for both. */
-static uint64_t rate_of(const json_t *object, const char *key)
-{
-	const json_t *rate = field_get(object, key);
-	json_int_t there, back;
-
-	if (json_is_integer(rate))
-		return (uint64_t)json_integer_value(rate);
-	there = json_integer_value(json_object_get(rate, "a_to_z"));
-	back = json_integer_value(json_object_get(rate, "z_to_a"));
-	return (uint64_t)(there > back ? there : back);
-}
-
-static bool path_counts(const json_t *path)
-{
-	const char *state = text_of(path, "status.state");
-
-	return strcmp(state, "released") != 0 && strcmp(state, "expired") != 0;
-}
-
-/* The paths on the link, of a list of all. */
-static json_t *paths_on(const char *link, const json_t *paths)
+/* Those that go, or those that stay; `own`: the link's own paths, or those that it backs up. */
+static json_t *plan_part(const json_t *plan, bool goes, bool own)
 {
 	json_t *found = json_array(), *path;
 	size_t i;
 
-	json_array_foreach (paths, i, path) {
-		if (!strcmp(text_of(path, "status.link"), link) && path_counts(path))
+	json_array_foreach (json_object_get(plan, "paths"), i, path) {
+		const char *has = json_string_value(json_object_get(path, "has"));
+
+		if (json_is_true(json_object_get(path, "goes")) == goes &&
+		    (has && strcmp(has, "link") == 0) == own)
 			json_array_append(found, path);
 	}
 	return found;
 }
 
-static enum exit_code plan_collect(struct ctl *ctl, json_t **plan)
+static void part_print(const json_t *plan, bool goes, bool own, const char *title)
 {
-	const char *name = ctl->args[0];
-	struct api_reply link, paths;
-	enum exit_code code = request_simple(ctl, "GET", "links", name, &link);
-	json_t *found, *path;
-	uint64_t total = 0;
-	size_t i;
+	static const struct field going[] = {
+		{"PATH", "path", FIELD_TEXT},
+		{"FROM", "a", FIELD_TEXT},
+		{"TO", "z", FIELD_TEXT},
+		{"GUARANTEED", "rate_bps", FIELD_RATE},
+		{"LINK THEN", "to", FIELD_TEXT},
+		{"BACKUP THEN", "backup", FIELD_TEXT},
+		{"INTERRUPTED", "interrupted", FIELD_TEXT},
+		{NULL},
+	};
+	static const struct field staying[] = {
+		{"PATH", "path", FIELD_TEXT},  {"FROM", "a", FIELD_TEXT},
+		{"TO", "z", FIELD_TEXT},       {"GUARANTEED", "rate_bps", FIELD_RATE},
+		{"WHY", "detail", FIELD_TEXT}, {NULL},
+	};
+	json_t *part = plan_part(plan, goes, own);
 
-	if (code)
-		return code;
-	code = request_list(ctl, "paths", "", &paths);
-	if (!code) {
-		found = paths_on(name, json_object_get(paths.body, "items"));
-		json_array_foreach (found, i, path)
-			total += rate_of(path, "spec.rate_bps");
-		*plan = json_pack("{s:s, s:s, s:s, s:I, s:o}", "kind", "drain-plan", "link", name,
-				  "admin", text_of(link.body, "spec.admin"), "guaranteed_bps",
-				  (json_int_t)total, "paths", found);
-		api_reply_free(&paths);
+	if (json_array_size(part)) {
+		printf("%s\n\n", title);
+		field_table(goes ? going : staying, part, stdout);
+		printf("\n");
 	}
-	api_reply_free(&link);
-	return code;
+	json_decref(part);
 }
 
-/* Nothing is changed: who would be met. */
+/* Nothing is changed: who would go where, and who would stay. */
 static enum exit_code plan_show(struct ctl *ctl)
 {
-	static const struct field fields[] = {
-		{"PATH", "name", FIELD_TEXT},	     {"FROM", "spec.a.site", FIELD_TEXT},
-		{"TO", "spec.z.site", FIELD_TEXT},   {"GUARANTEED", "spec.rate_bps", FIELD_RATE},
-		{"CLASS", "spec.class", FIELD_TEXT}, {"STATE", "status.state", FIELD_TEXT},
-		{"UNTIL", "spec.end", FIELD_TEXT},   {NULL},
-	};
-	json_t *plan, *paths;
-	enum exit_code code = plan_collect(ctl, &plan);
+	struct api_reply reply;
+	enum exit_code code = plan_get(ctl, &reply);
+	json_int_t leaving;
 
 	if (code)
 		return code;
-	paths = json_object_get(plan, "paths");
+	leaving = json_integer_value(json_object_get(reply.body, "leaving"));
 	if (ctl->json) {
-		output_json(plan);
-	} else if (json_array_size(paths)) {
-		printf("link %s would take no new path. These %zu stay until they end, are "
-		       "released or are changed:\n\n",
-		       ctl->args[0], json_array_size(paths));
-		field_table(fields, paths, stdout);
+		output_json(reply.body);
 	} else {
-		printf("link %s would take no new path, and has none now\n", ctl->args[0]);
+		if (leaving)
+			printf("%lld of its paths are on their way to another link already\n\n",
+			       (long long)leaving);
+		part_print(reply.body, true, true, "these paths go to another link, one by one:");
+		part_print(reply.body, true, false,
+			   "these have their backup on another link then:");
+		part_print(reply.body, false, true, "these stay, no other link will do:");
+		part_print(reply.body, false, false, "these keep their backup here:");
+		if (!json_array_size(json_object_get(reply.body, "paths")))
+			printf("link %s has no %spaths\n", ctl->args[0], leaving ? "other " : "");
 	}
-	json_decref(plan);
+	api_reply_free(&reply);
 	return EXIT_OK;
 }
 
-/* Read, changed in one member and put back at the revision that was read. */
-static enum exit_code admin_put(struct ctl *ctl, json_t *link, const char *admin)
+static void left_print(const struct ctl *ctl, const json_t *link, const char *admin)
 {
-	char etag[32], *path = api_path("links", ctl->args[0]);
-	json_t *spec = json_object_get(link, "spec"), *body;
-	struct api_reply reply;
-	enum exit_code code;
+	const json_t *drain = field_get(link, "status.drain");
+	json_int_t paths = json_integer_value(json_object_get(drain, "paths"));
 
-	snprintf(etag, sizeof(etag), "\"%lld\"",
-		 (long long)json_integer_value(json_object_get(link, "revision")));
-	json_object_set_new(spec, "admin", json_string(admin));
-	body = json_pack("{s:O, s:O}", "spec", spec, "labels", json_object_get(link, "labels"));
-	api_send(ctl->api,
-		 &(struct api_request){.method = "PUT",
-				       .path = path ? path : "",
-				       .body = body,
-				       .if_match = etag,
-				       .timeout_ns = request_timeout_ns(ctl)},
-		 &reply);
-	free(path);
-	json_decref(body);
-	code = output_failure(ctl, &reply, NULL, NULL);
-	if (!code && ctl->json)
-		output_json(reply.body);
-	else if (!code)
-		printf("link %s is %s\n", ctl->args[0], admin);
-	api_reply_free(&reply);
-	return code;
+	printf("link %s is %s%s", ctl->args[0], admin, drain ? "" : "\n");
+	if (drain && paths)
+		printf(": it has %lld paths to let go; `link drain %s --plan` tells where\n",
+		       (long long)paths, ctl->args[0]);
+	else if (drain)
+		printf(": it has no paths\n");
 }
 
 static enum exit_code admin_set(struct ctl *ctl, const char *admin)
 {
 	struct api_reply reply;
-	enum exit_code code = request_simple(ctl, "GET", "links", ctl->args[0], &reply);
+	enum exit_code code = request_set(ctl, "links", "admin", json_string(admin), &reply);
 
 	if (code)
 		return code;
-	code = admin_put(ctl, reply.body, admin);
+	if (ctl->json)
+		output_json(reply.body);
+	else
+		left_print(ctl, reply.body, admin);
 	api_reply_free(&reply);
-	return code;
+	return EXIT_OK;
 }
 
 enum exit_code run_link_drain(struct ctl *ctl)

@@ -75,6 +75,8 @@ static enum exit_code spec_fill(const struct ctl *ctl, json_t *spec)
 		{"lease", "lease"},
 		{"hold", "hold"},
 		{"diverse-from", "diverse_from"},
+		{"protection", "protection"},
+		{"link", "link"},
 	};
 	enum exit_code code;
 
@@ -129,7 +131,7 @@ static enum exit_code path_show(const struct ctl *ctl, bool full)
 	enum exit_code code;
 
 	if (state)
-		code = request_wait(ctl, ctl->args[0], state, &reply);
+		code = request_wait(ctl, "paths", ctl->args[0], state, &reply);
 	else
 		code = request_simple(ctl, "GET", "paths", ctl->args[0], &reply);
 	if (code)
@@ -161,12 +163,14 @@ static enum exit_code offer_print(const struct ctl *ctl, const json_t *offer)
 {
 	bool is_possible = json_is_true(json_object_get(offer, "possible"));
 	const json_t *path = json_array_get(json_object_get(offer, "paths"), 0);
+	const char *backup = json_string_value(json_object_get(path, "backup"));
 
 	if (ctl->json)
 		output_json(offer);
 	else if (is_possible)
-		printf("possible now, over link %s\n",
-		       json_string_value(json_object_get(path, "link")));
+		printf("possible now, over link %s%s%s\n",
+		       json_string_value(json_object_get(path, "link")),
+		       backup ? ", with a backup on link " : "", backup ? backup : "");
 	else
 		printf("not possible: %s\n", json_string_value(json_object_get(offer, "detail")));
 	if (!ctl->json)
@@ -203,12 +207,18 @@ static enum exit_code path_verb(struct ctl *ctl, const char *verb)
 {
 	char *path = api_path("paths", ctl->args[0]), target[512];
 	struct api_reply reply;
-	enum exit_code code;
+	enum exit_code code = wait_check(ctl);
 
 	snprintf(target, sizeof(target), "%s/%s", path ? path : "", verb);
 	free(path);
+	if (code)
+		return code;
 	api_call(ctl->api, "POST", target, NULL, request_timeout_ns(ctl), &reply);
 	code = output_failure(ctl, &reply, NULL, NULL);
+	if (!code && wait_state(ctl)) {
+		api_reply_free(&reply);
+		return path_show(ctl, false);
+	}
 	if (!code && ctl->json && reply.body)
 		output_json(reply.body);
 	else if (!code && reply.body)
@@ -230,6 +240,23 @@ enum exit_code run_path_abort(struct ctl *ctl)
 enum exit_code run_path_renew(struct ctl *ctl)
 {
 	return path_verb(ctl, "renew");
+}
+
+enum exit_code run_path_move(struct ctl *ctl)
+{
+	json_t *link = ctl->arg_count > 1 ? json_string(ctl->args[1]) : NULL;
+	enum exit_code code = wait_check(ctl);
+	struct api_reply reply;
+
+	if (code) {
+		json_decref(link);
+		return code;
+	}
+	code = request_set(ctl, "paths", "link", link, &reply);
+	if (code)
+		return code;
+	api_reply_free(&reply);
+	return path_show(ctl, false);
 }
 
 static void print_released(const struct ctl *ctl)
@@ -264,7 +291,7 @@ enum exit_code run_path_rm(struct ctl *ctl)
 		return EXIT_OK;
 	}
 	api_reply_free(&reply);
-	code = request_wait(ctl, ctl->args[0], "released", &reply);
+	code = request_wait(ctl, "paths", ctl->args[0], "released", &reply);
 	if (code)
 		return code;
 	api_reply_free(&reply);

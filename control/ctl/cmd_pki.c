@@ -1,7 +1,8 @@
-/* pki init, pki issue: certificates for control, gateways and people. */
+/* pki init, pki issue, pki revoke: certificates for control, gateways and people. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/ctl/command.h"
 #include "control/ctl/output.h"
@@ -106,4 +107,49 @@ enum exit_code run_pki_issue(struct ctl *ctl)
 		request.hosts[request.host_count++] = host;
 	}
 	return issue(ctl, &request);
+}
+
+/* The one that was named, or the one that the folder has of ROLE NAME. */
+static int revoked_path(const struct ctl *ctl, char path[PKI_PATH_BYTES],
+			char error[PKI_ERROR_BYTES])
+{
+	struct identity who = {.role = identity_role_find(ctl->args[0])};
+
+	if (ctl->arg_count == 1) {
+		snprintf(path, PKI_PATH_BYTES, "%s", ctl->args[0]);
+		return 0;
+	}
+	name_take(who.name, ctl->args[1]);
+	name_take(who.tenant, ctl_option(ctl, "tenant"));
+	if (pki_path(dir_of(ctl), &who, path, error))
+		return -1;
+	snprintf(path + strlen(path), PKI_PATH_BYTES - strlen(path), ".crt");
+	return 0;
+}
+
+enum exit_code run_pki_revoke(struct ctl *ctl)
+{
+	char path[PKI_PATH_BYTES], list[PKI_PATH_BYTES], error[PKI_ERROR_BYTES] = "";
+	json_t *value;
+	bool had_list;
+
+	snprintf(list, sizeof(list), "%s/ca.crl", dir_of(ctl));
+	had_list = access(list, F_OK) == 0;
+	if (revoked_path(ctl, path, error) || pki_revoke(dir_of(ctl), path, error))
+		return output_error(ctl, EXIT_USAGE, "pki", "%s", error);
+	if (!had_list)
+		fprintf(stderr,
+			"causewayctl: there was no %s: a new list begins, and what was revoked "
+			"before is not on it\n",
+			list);
+	if (!ctl->json) {
+		printf("%s has %s now: give it to control and the gateways (crl in their "
+		       "configurations), and control a SIGHUP\n",
+		       list, path);
+		return EXIT_OK;
+	}
+	value = json_pack("{s:s, s:s}", "crl", list, "certificate", path);
+	output_json(value);
+	json_decref(value);
+	return EXIT_OK;
 }

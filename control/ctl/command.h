@@ -13,8 +13,9 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_REFUSED = 1, /* the server said no */
-	EXIT_USAGE = 2,	  /* also a file that is no good */
+	EXIT_REFUSED = 1,   /* the server said no */
+	EXIT_USAGE = 2,	    /* also a file that is no good */
+	EXIT_DIFFERENT = 2, /* validate: gateways do not do what they are to */
 	EXIT_UNREACHABLE = 3,
 	EXIT_TIMED_OUT = 4,
 };

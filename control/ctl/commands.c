@@ -35,6 +35,9 @@ const struct option_def global_options[] = {
 	{"rtt-max", 0, "TIME", false, "only over a link that is so fast"}, \
 	{"diverse-from", 0, "PATH", false, \
 	"share no risk with that path's link"}, \
+	{"protection", 0, "WHAT", false, \
+	"1:1 keeps a second link ready, which shares no risk (none)"}, \
+	{"link", 0, "LINK", false, "only over this link"}, \
 	{"start", 0, "WHEN", false, \
 	"RFC 3339, such as 2026-12-01T08:00:00Z"}, \
 	{"end", 0, "WHEN", false, "likewise (never)"}, \
@@ -129,6 +132,7 @@ const struct command commands[] = {
 		.args = "NAME",
 		.args_min = 1,
 		.args_max = 1,
+		.options = {{"wait", 0, "[=STATE]", false, "until the state is reached (active)"}},
 		.summary = "make a held path real",
 		.run = run_path_commit,
 	},
@@ -149,6 +153,19 @@ const struct command commands[] = {
 		.args_max = 1,
 		.summary = "extend a path with a lease by the length of its lease",
 		.run = run_path_renew,
+	},
+	{
+		.noun = "path",
+		.verb = "move",
+		.args = "NAME [LINK]",
+		.args_min = 1,
+		.args_max = 2,
+		.options = {{"wait", 0, "[=STATE]", false, "until the state is reached (active)"}},
+		.summary = "send a path to another link, while the old one carries it",
+		.details =
+			"LINK becomes part of its spec: it stays there until it fails, is down, or the\n"
+			"path is moved again. Without LINK control chooses, when it has to.\n",
+		.run = run_path_move,
 	},
 	{
 		.noun = "path",
@@ -226,8 +243,11 @@ const struct command commands[] = {
 		.args = "NAME",
 		.args_min = 1,
 		.args_max = 1,
-		.options = {{"plan", 0, NULL, false, "only show which paths are on it"}},
-		.summary = "let a link take no new path; those that it has stay",
+		.options = {{"plan", 0, NULL, false, "only show which paths would go where"}},
+		.summary = "let a link take no path; those that it has go to others, one by one",
+		.details =
+			"Each is carried by its old link until the new one is proved. Those that fit\n"
+			"nowhere stay. `get link NAME -o json` tells how far it has come.\n",
 		.run = run_link_drain,
 	},
 	{
@@ -236,7 +256,7 @@ const struct command commands[] = {
 		.args = "NAME",
 		.args_min = 1,
 		.args_max = 1,
-		.summary = "the same, and say that it is out of order",
+		.summary = "the same, but all paths that can go at once",
 		.run = run_link_down,
 	},
 	{
@@ -297,6 +317,28 @@ const struct command commands[] = {
 		.run = run_pki_issue,
 	},
 	{
+		.noun = "pki",
+		.verb = "revoke",
+		.args = "FILE | ROLE NAME",
+		.args_min = 1,
+		.args_max = 2,
+		.options =
+			{
+				{"dir", 0, "DIR", false, "where the authority is kept (pki)"},
+				{"tenant", 0, "NAME", false,
+				 "of a viewer or scheduler that has one"},
+			},
+		.summary = "take a certificate back: puts it on the list DIR/ca.crl",
+		.details =
+			"ROLE NAME means the certificate that DIR has of them; FILE is any that the\n"
+			"authority issued, such as one that was renewed since. Who is to refuse it needs\n"
+			"the list: crl beside ca in tls of control's configuration and in control of a\n"
+			"gateway's. Control reads it again at SIGHUP and ends the connections of those on\n"
+			"it; gateways see by themselves that it has changed.\n",
+		.is_local = true,
+		.run = run_pki_revoke,
+	},
+	{
 		.noun = "watch",
 		.options =
 			{
@@ -336,6 +378,51 @@ const struct command commands[] = {
 		.options = {{"format", 0, "json|dot|slurm", false, "of the output (json)"}},
 		.summary = "print sites, gateways and links, for Graphviz or Slurm's topology.conf",
 		.run = run_topology,
+	},
+	{
+		.noun = "explain",
+		.args = "KIND NAME",
+		.args_min = 2,
+		.args_max = 2,
+		.summary = "tell why a path or cluster is as it is, and what comes next",
+		.details =
+			"KIND is path or cluster. Its state machine by machine, the links between its\n"
+			"sites and why it is not on the others, what it books and how much is left, when\n"
+			"what comes next, and what can be done.\n",
+		.run = run_explain,
+	},
+	{
+		.noun = "validate",
+		.summary = "compare what gateways are to do with what they report",
+		.details = "Nothing is changed. Exit 0: no differences; 2: differences.\n",
+		.run = run_validate,
+	},
+	{
+		.noun = "backup",
+		.args = "FILE",
+		.args_min = 1,
+		.args_max = 1,
+		.summary = "copy control's store to a new file, while control runs",
+		.details =
+			"For an admin. The copy is checked; an existing file is never replaced.\n",
+		.run = run_backup,
+	},
+	{
+		.noun = "restore",
+		.args = "FILE",
+		.args_min = 1,
+		.args_max = 1,
+		.options =
+			{
+				{"store", 0, "FILE", false, "control's store"},
+				{"config", 0, "FILE", false,
+				 "or control's configuration, which names it "
+				 "(/etc/causeway/control.yaml)"},
+			},
+		.summary = "make a backup the content of control's store, while no control runs",
+		.details = "On control's machine, as its user. As causeway-control --restore.\n",
+		.is_local = true,
+		.run = run_restore,
 	},
 	{
 		.noun = "completion",

@@ -83,7 +83,7 @@ static const char tail[] =
 	".SH EXIT STATUS\n"
 	".TP\n0\ndone\n"
 	".TP\n1\ncontrol refused it, and says why\n"
-	".TP\n2\nwrong usage, or a file that is no good\n"
+	".TP\n2\nwrong usage, or a file that is no good; of validate: differences\n"
 	".TP\n3\ncontrol cannot be reached\n"
 	".TP\n4\nthe time was up\n";
 

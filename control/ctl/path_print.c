@@ -121,7 +121,10 @@ void path_print(const json_t *path, FILE *out)
 	print_field(path, "class", "spec.class", FIELD_TEXT, out);
 	print_field(path, "when down", "spec.when_down", FIELD_TEXT, out);
 	print_matches(path, out);
+	print_field(path, "protection", "spec.protection", FIELD_TEXT, out);
 	print_field(path, "link", "status.link", FIELD_TEXT, out);
+	print_field(path, "moves from", "status.moving.from", FIELD_TEXT, out);
+	print_field(path, "backup", "status.backup", FIELD_TEXT, out);
 	print_field(path, "path id", "status.path_id", FIELD_TEXT, out);
 	print_field(path, "generation", "status.generation", FIELD_TEXT, out);
 	print_notices(path, out);

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,29 +11,11 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
+#include "control/ctl/pki_authority.h"
 #include "control/ctl/pki_file.h"
 
-#define DAY_S	      86400l
-#define SAN_BYTES     4096
-#define SPIFFE_SCHEME "spiffe://"
-
-struct authority {
-	EVP_PKEY *key;
-	X509 *cert;
-	char domain[IDENTITY_DOMAIN_BYTES];
-};
-
-__attribute__((format(printf, 2, 3))) static int wrong(char error[PKI_ERROR_BYTES],
-						       const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, PKI_ERROR_BYTES, format, args);
-	va_end(args);
-	ERR_clear_error();
-	return -1;
-}
+#define DAY_S	  86400l
+#define SAN_BYTES 4096
 
 static bool serial_set(X509 *cert)
 {
@@ -82,7 +63,7 @@ static X509 *cert_begin(EVP_PKEY *key, const char *name, uint32_t days)
 	return NULL;
 }
 
-static bool authority_sign(struct authority *authority, const char *uri)
+static bool authority_sign(struct pki_authority *authority, const char *uri)
 {
 	X509 *cert = authority->cert;
 	char san[SAN_BYTES];
@@ -96,12 +77,6 @@ static bool authority_sign(struct authority *authority, const char *uri)
 	       X509_sign(cert, authority->key, EVP_sha256());
 }
 
-static void authority_free(struct authority *authority)
-{
-	EVP_PKEY_free(authority->key);
-	X509_free(authority->cert);
-}
-
 static int folder_make(const char *dir, char error[PKI_ERROR_BYTES])
 {
 	struct stat info;
@@ -109,64 +84,35 @@ static int folder_make(const char *dir, char error[PKI_ERROR_BYTES])
 	if (!mkdir(dir, 0755))
 		return 0;
 	if (errno != EEXIST)
-		return wrong(error, "%s: %s: the folder cannot be made", dir, strerror(errno));
+		return pki_wrong(error, "%s: %s: the folder cannot be made", dir, strerror(errno));
 	if (stat(dir, &info) || !S_ISDIR(info.st_mode))
-		return wrong(error, "%s is no folder", dir);
+		return pki_wrong(error, "%s is no folder", dir);
 	return 0;
 }
 
 int pki_create(const char *dir, const char *domain, uint32_t days, char error[PKI_ERROR_BYTES])
 {
-	struct authority authority = {.key = EVP_EC_gen("P-256")};
+	struct pki_authority authority = {.key = EVP_EC_gen("P-256")};
 	char path[PKI_PATH_BYTES], text[IDENTITY_DOMAIN_BYTES + 32];
 	int ret = -1;
 
 	snprintf(text, sizeof(text), "Causeway CA of %s", domain);
 	if (authority.key)
 		authority.cert = cert_begin(authority.key, text, days);
-	snprintf(text, sizeof(text), SPIFFE_SCHEME "%s", domain);
+	snprintf(text, sizeof(text), PKI_SPIFFE_SCHEME "%s", domain);
 	if (!identity_domain_is_valid(domain))
-		wrong(error, "'%.64s' is no trust domain: up to 63 of a-z, 0-9, '.', '_', '-'",
-		      domain);
+		pki_wrong(error, "'%.64s' is no trust domain: up to 63 of a-z, 0-9, '.', '_', '-'",
+			  domain);
 	else if (!authority.cert || !authority_sign(&authority, text))
-		wrong(error, "OpenSSL makes no certificate: out of memory?");
+		pki_wrong(error, "OpenSSL makes no certificate: out of memory?");
 	else if ((size_t)snprintf(path, sizeof(path), "%s/ca", dir) >= sizeof(path) - 8)
-		wrong(error, "the folder's name is too long");
+		pki_wrong(error, "the folder's name is too long");
 	else if (!folder_make(dir, error))
 		ret = pki_file_write(path, authority.key, authority.cert, true, error);
-	authority_free(&authority);
+	if (!ret)
+		ret = pki_crl_write(&authority, dir, NULL, error);
+	pki_authority_free(&authority);
 	return ret;
-}
-
-/* The trust domain is the URI of the authority's own certificate. */
-static bool domain_read(struct authority *authority)
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(authority->cert, NID_subject_alt_name, NULL, NULL);
-	const GENERAL_NAME *name = names ? sk_GENERAL_NAME_value(names, 0) : NULL;
-	const char *uri = "";
-
-	if (name && name->type == GEN_URI)
-		uri = (const char *)ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
-	if (!strncmp(uri, SPIFFE_SCHEME, strlen(SPIFFE_SCHEME)))
-		snprintf(authority->domain, sizeof(authority->domain), "%s",
-			 uri + strlen(SPIFFE_SCHEME));
-	GENERAL_NAMES_free(names);
-	return identity_domain_is_valid(authority->domain);
-}
-
-static int authority_load(struct authority *authority, const char *dir, char error[PKI_ERROR_BYTES])
-{
-	char path[PKI_PATH_BYTES];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/ca", dir) >= sizeof(path) - 8)
-		return wrong(error, "the folder's name is too long");
-	if (pki_file_read(path, &authority->key, &authority->cert, error))
-		return -1;
-	if (X509_check_private_key(authority->cert, authority->key) != 1)
-		return wrong(error, "%s.key is not the key of %s.crt", path, path);
-	if (!domain_read(authority))
-		return wrong(error, "%s.crt names no trust domain: make one with pki init", path);
-	return 0;
 }
 
 static size_t append(char *text, size_t len, const char *what, const char *value)
@@ -193,7 +139,7 @@ static int names_write(const struct pki_request *request, const char *domain, ch
 		       char error[PKI_ERROR_BYTES])
 {
 	const struct identity *who = &request->identity;
-	size_t len = append(san, 0, "URI:" SPIFFE_SCHEME, domain);
+	size_t len = append(san, 0, "URI:" PKI_SPIFFE_SCHEME, domain);
 
 	if (who->tenant[0])
 		len = append(san, len, "/tenant/", who->tenant);
@@ -203,8 +149,9 @@ static int names_write(const struct pki_request *request, const char *domain, ch
 		len = append(san, len, "/site/", who->site);
 	for (uint32_t i = 0; i < request->host_count; i++) {
 		if (!host_append(san, &len, request->hosts[i]))
-			return wrong(error, "--host: '%.64s' is no address and no lower-case name",
-				     request->hosts[i]);
+			return pki_wrong(error,
+					 "--host: '%.64s' is no address and no lower-case name",
+					 request->hosts[i]);
 	}
 	return 0;
 }
@@ -217,7 +164,7 @@ static const char *purposes(enum identity_role role)
 	return role == ROLE_GATEWAY ? "clientAuth,serverAuth" : "clientAuth";
 }
 
-static bool cert_sign(X509 *cert, const struct authority *authority, const char *san,
+static bool cert_sign(X509 *cert, const struct pki_authority *authority, const char *san,
 		      enum identity_role role)
 {
 	X509 *issuer = authority->cert;
@@ -232,17 +179,17 @@ static bool cert_sign(X509 *cert, const struct authority *authority, const char 
 	       X509_sign(cert, authority->key, EVP_sha256());
 }
 
-static int issue(const struct authority *authority, const struct pki_request *request,
+static int issue(const struct pki_authority *authority, const struct pki_request *request,
 		 const char *path, char error[PKI_ERROR_BYTES])
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = key ? cert_begin(key, request->identity.name, request->days) : NULL;
 	char san[SAN_BYTES];
 	int ret = cert ? names_write(request, authority->domain, san, error)
-		       : wrong(error, "OpenSSL makes no key: out of memory?");
+		       : pki_wrong(error, "OpenSSL makes no key: out of memory?");
 
 	if (!ret && !cert_sign(cert, authority, san, request->identity.role))
-		ret = wrong(error, "OpenSSL makes no certificate: out of memory?");
+		ret = pki_wrong(error, "OpenSSL makes no certificate: out of memory?");
 	if (!ret)
 		ret = pki_file_write(path, key, cert, false, error);
 	EVP_PKEY_free(key);
@@ -255,33 +202,42 @@ static int request_check(const struct pki_request *request, char error[PKI_ERROR
 	const struct identity *who = &request->identity;
 
 	if (!identity_is_valid(who))
-		return wrong(error,
-			     "name, tenant and site have up to 63 of A-Z, a-z, 0-9, '.', '_', '-'; "
-			     "only viewers and schedulers have a tenant, only gateways a site");
+		return pki_wrong(
+			error,
+			"name, tenant and site have up to 63 of A-Z, a-z, 0-9, '.', '_', '-'; "
+			"only viewers and schedulers have a tenant, only gateways a site");
 	if (who->role == ROLE_CONTROL && !request->host_count)
-		return wrong(error, "control needs --host for each name and address that clients "
-				    "dial, such as --host 10.254.0.1");
+		return pki_wrong(error,
+				 "control needs --host for each name and address that clients "
+				 "dial, such as --host 10.254.0.1");
 	if (who->role != ROLE_CONTROL && request->host_count)
-		return wrong(error, "only control has --host: nobody dials a %s by name",
-			     identity_role_name(who->role));
+		return pki_wrong(error, "only control has --host: nobody dials a %s by name",
+				 identity_role_name(who->role));
+	return 0;
+}
+
+int pki_path(const char *dir, const struct identity *who, char path[PKI_PATH_BYTES],
+	     char error[PKI_ERROR_BYTES])
+{
+	if ((size_t)snprintf(path, PKI_PATH_BYTES, "%s/%s-%s%s%s", dir,
+			     identity_role_name(who->role), who->name, who->tenant[0] ? "@" : "",
+			     who->tenant) >= PKI_PATH_BYTES - 8)
+		return pki_wrong(error, "the folder's name is too long");
 	return 0;
 }
 
 int pki_issue(const char *dir, const struct pki_request *request, char path[PKI_PATH_BYTES],
 	      char error[PKI_ERROR_BYTES])
 {
-	const struct identity *who = &request->identity;
-	struct authority authority = {.key = NULL};
+	struct pki_authority authority = {.key = NULL};
 	int ret = request_check(request, error);
 
 	if (!ret)
-		ret = authority_load(&authority, dir, error);
-	if (!ret && (size_t)snprintf(path, PKI_PATH_BYTES, "%s/%s-%s%s%s", dir,
-				     identity_role_name(who->role), who->name,
-				     who->tenant[0] ? "@" : "", who->tenant) >= PKI_PATH_BYTES - 8)
-		ret = wrong(error, "the folder's name is too long");
+		ret = pki_authority_load(&authority, dir, error);
+	if (!ret)
+		ret = pki_path(dir, &request->identity, path, error);
 	if (!ret)
 		ret = issue(&authority, request, path, error);
-	authority_free(&authority);
+	pki_authority_free(&authority);
 	return ret;
 }

@@ -45,8 +45,8 @@ static void rights_keep(int fd, const char *name)
 }
 
 /* Under a name of its own first: whoever reads sees the old file or the new one, whole. */
-static int file_put(const char *name, BIO *bio, mode_t mode, bool is_first,
-		    char error[PKI_ERROR_BYTES])
+int pki_file_put(const char *name, BIO *bio, mode_t mode, bool is_first,
+		 char error[PKI_ERROR_BYTES])
 {
 	char fresh[NAME_BYTES + 8], *data;
 	long len = BIO_get_mem_data(bio, &data);
@@ -87,10 +87,10 @@ int pki_file_write(const char *path, EVP_PKEY *key, X509 *cert, bool is_first,
 	    !PEM_write_bio_X509(open, cert))
 		file_wrong(error, name, "out of memory");
 	else
-		ret = file_put(name, secret, SECRET_MODE, is_first, error);
+		ret = pki_file_put(name, secret, SECRET_MODE, is_first, error);
 	snprintf(name, sizeof(name), "%s.crt", path);
 	if (!ret)
-		ret = file_put(name, open, 0644, is_first, error);
+		ret = pki_file_put(name, open, 0644, is_first, error);
 	BIO_free(secret);
 	BIO_free(open);
 	return ret;

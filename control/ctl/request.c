@@ -92,6 +92,41 @@ enum exit_code request_put(const struct ctl *ctl, const char *kind, json_t *spec
 	return code;
 }
 
+enum exit_code request_set(const struct ctl *ctl, const char *kind, const char *key, json_t *value,
+			   struct api_reply *reply)
+{
+	char etag[32], *path = api_path(kind, ctl->args[0]);
+	enum exit_code code = request_simple(ctl, "GET", kind, ctl->args[0], reply);
+	json_t *spec, *body = NULL;
+
+	if (!code) {
+		spec = json_object_get(reply->body, "spec");
+		snprintf(etag, sizeof(etag), "\"%lld\"",
+			 (long long)json_integer_value(json_object_get(reply->body, "revision")));
+		if (value)
+			json_object_set(spec, key, value);
+		else
+			json_object_del(spec, key);
+		body = json_pack("{s:O, s:O}", "spec", spec, "labels",
+				 json_object_get(reply->body, "labels"));
+		api_reply_free(reply);
+		api_send(ctl->api,
+			 &(struct api_request){.method = "PUT",
+					       .path = path ? path : "",
+					       .body = body,
+					       .if_match = etag,
+					       .timeout_ns = request_timeout_ns(ctl)},
+			 reply);
+		code = output_failure(ctl, reply, NULL, NULL);
+		if (code)
+			api_reply_free(reply);
+	}
+	free(path);
+	json_decref(body);
+	json_decref(value);
+	return code;
+}
+
 static void wait_once(const struct ctl *ctl, const char *path, const char *state, uint64_t wait_ns,
 		      struct api_reply *reply)
 {
@@ -104,17 +139,25 @@ static void wait_once(const struct ctl *ctl, const char *path, const char *state
 	api_call(ctl->api, "GET", query, NULL, wait_ns + WAIT_GRACE_NS, reply);
 }
 
-static enum exit_code wait_failed(const struct ctl *ctl, const char *name, const char *state,
+struct wait {
+	const char *kind, *name, *path, *state;
+};
+
+static enum exit_code wait_failed(const struct ctl *ctl, const struct wait *wait,
 				  const struct api_reply *reply, bool timed_out)
 {
+	const char *kind = kind_find(wait->kind)->singular;
 	char now[64], reason[256];
 
 	field_text(reply->body, "status.state", FIELD_TEXT, now, sizeof(now));
 	field_text(reply->body, "status.reason", FIELD_TEXT, reason, sizeof(reason));
 	return output_error(ctl, timed_out ? EXIT_TIMED_OUT : EXIT_REFUSED,
-			    timed_out ? "timed-out" : "path-failed",
-			    timed_out ? "path %s is %s, not %s yet%s%s" : "path %s %s: not %s%s%s",
-			    name, now[0] ? now : "there", state, reason[0] ? ": " : "", reason);
+			    timed_out		    ? "timed-out"
+			    : !strcmp(kind, "path") ? "path-failed"
+						    : "cluster-failed",
+			    timed_out ? "%s %s is %s, not %s yet%s%s" : "%s %s is %s, not %s%s%s",
+			    kind, wait->name, now[0] ? now : "there", wait->state,
+			    reason[0] ? ": " : "", reason);
 }
 
 static bool state_is(const struct api_reply *reply, const char *state)
@@ -125,40 +168,42 @@ static bool state_is(const struct api_reply *reply, const char *state)
 	return strcmp(now, state) == 0;
 }
 
-static enum exit_code wait_loop(const struct ctl *ctl, const char *path, const char *name,
-				const char *state, struct api_reply *reply)
+static enum exit_code wait_loop(const struct ctl *ctl, const struct wait *wait,
+				struct api_reply *reply)
 {
 	uint64_t until_ns = api_now_ns(ctl->api) + (ctl->timeout_ns ? ctl->timeout_ns : WAIT_NS);
-	bool for_release = strcmp(state, "released") == 0;
+	bool for_release = strcmp(wait->state, "released") == 0;
 
 	while (true) {
 		uint64_t now_ns = api_now_ns(ctl->api);
 		uint64_t left_ns = now_ns < until_ns ? until_ns - now_ns : 0;
 		enum exit_code code;
 
-		wait_once(ctl, path, state, left_ns, reply);
+		wait_once(ctl, wait->path, wait->state, left_ns, reply);
 		if (!reply->error && reply->status == 404 && for_release)
 			return EXIT_OK;
 		code = output_failure(ctl, reply, NULL, NULL);
-		if (code || state_is(reply, state))
+		if (code || state_is(reply, wait->state))
 			return code;
-		if (state_is(reply, "failed"))
-			return wait_failed(ctl, name, state, reply, false);
+		/* Nothing better comes by itself. */
+		if (state_is(reply, "failed") || state_is(reply, "expired") ||
+		    state_is(reply, "released"))
+			return wait_failed(ctl, wait, reply, false);
 		if (api_now_ns(ctl->api) >= until_ns)
-			return wait_failed(ctl, name, state, reply, true);
+			return wait_failed(ctl, wait, reply, true);
 		api_reply_free(reply);
 	}
 }
 
-enum exit_code request_wait(const struct ctl *ctl, const char *name, const char *state,
-			    struct api_reply *reply)
+enum exit_code request_wait(const struct ctl *ctl, const char *kind, const char *name,
+			    const char *state, struct api_reply *reply)
 {
-	char *path = api_path("paths", name);
+	char *path = api_path(kind, name);
 	enum exit_code code;
 
 	if (!path)
 		return output_error(ctl, EXIT_UNREACHABLE, "no-memory", "out of memory");
-	code = wait_loop(ctl, path, name, state, reply);
+	code = wait_loop(ctl, &(struct wait){kind, name, path, state}, reply);
 	free(path);
 	if (code)
 		api_reply_free(reply);

@@ -28,9 +28,17 @@ enum exit_code request_list(const struct ctl *ctl, const char *kind, const char 
 enum exit_code request_put(const struct ctl *ctl, const char *kind, json_t *spec, bool is_create);
 
 /*
- * Waits until the path is in state, or gone for "released": --timeout or 30 s. EXIT_OK with the
+ * Reads the object that the first argument names, sets one member of its spec (value: taken over;
+ * NULL takes it away) and puts it back at the revision that was read. As request_simple.
+ */
+enum exit_code request_set(const struct ctl *ctl, const char *kind, const char *key, json_t *value,
+			   struct api_reply *reply);
+
+/*
+ * Waits until the path or cluster (kind: "paths", "clusters") is in state, or gone for "released":
+ * --timeout or 30 s. EXIT_OK with the
  * last reply (its body may be the 404's); else EXIT_TIMED_OUT, EXIT_REFUSED (it failed) or what
  * failed, printed.
  */
-enum exit_code request_wait(const struct ctl *ctl, const char *name, const char *state,
-			    struct api_reply *reply);
+enum exit_code request_wait(const struct ctl *ctl, const char *kind, const char *name,
+			    const char *state, struct api_reply *reply);

@@ -12,7 +12,7 @@
 
 struct access {
 	SSL_CTX *tls;
-	char *ca, *cert, *key;
+	char *ca, *cert, *key, *crl;
 	char domain[IDENTITY_DOMAIN_BYTES];
 	struct identity plain;
 	struct access_uid uids[ACCESS_UIDS_MAX];
@@ -31,12 +31,13 @@ static int files_take(struct access *access, const struct tls_files *files)
 	access->ca = copy(files->ca);
 	access->cert = copy(files->cert);
 	access->key = copy(files->key);
-	return access->ca && access->cert && access->key ? 0 : -1;
+	access->crl = copy(files->crl);
+	return access->ca && access->cert && access->key && access->crl ? 0 : -1;
 }
 
 int access_reload(struct access *access, char *error, size_t size)
 {
-	const struct tls_files files = {access->ca, access->cert, access->key};
+	const struct tls_files files = {access->ca, access->cert, access->key, access->crl};
 	SSL_CTX *tls = tls_context_server(&files, error, size);
 
 	if (!tls)
@@ -97,6 +98,7 @@ void access_destroy(struct access *access)
 	free(access->ca);
 	free(access->cert);
 	free(access->key);
+	free(access->crl);
 	free(access);
 }
 
@@ -108,6 +110,16 @@ bool access_has_tls(const struct access *access)
 struct tls_stream *access_tls(const struct access *access)
 {
 	return access_has_tls(access) ? tls_stream_create(access->tls, NULL) : NULL;
+}
+
+bool access_has_crl(const struct access *access)
+{
+	return access_has_tls(access) && access->crl[0];
+}
+
+bool access_revokes(const struct access *access, const struct tls_stream *stream)
+{
+	return access_has_crl(access) && tls_stream_is_revoked(stream, access->tls);
 }
 
 static void of_uid(const struct access *access, uint32_t uid, struct identity *identity)

@@ -3,7 +3,8 @@
  * kernel (SO_PEERCRED), by plain TCP nobody, so that one identity stands for all of them.
  *
  * Owned by the daemon, used by the server; one thread. Promise: a reload that fails changes
- * nothing; connections that there are keep the identity that they began with.
+ * nothing; connections that there are keep the identity that they began with, until the server is
+ * told to end those whose certificate was taken back (h2_server_end_revoked).
  */
 #pragma once
 
@@ -42,6 +43,9 @@ bool access_has_tls(const struct access *access);
 
 /* NULL where there is no TLS, or no memory. */
 struct tls_stream *access_tls(const struct access *access);
+/* Are certificates looked up in a list of those that were taken back; is this one on it? */
+bool access_has_crl(const struct access *access);
+bool access_revokes(const struct access *access, const struct tls_stream *stream);
 /* Whoever is at the other end of a socket without TLS. */
 void access_of_socket(const struct access *access, int fd, struct identity *identity);
 /* False, and ROLE_NONE, when the certificate says nothing that is known here. */

@@ -23,22 +23,27 @@ static const struct api_route {
 	{"GET", "/v1/events", api_events_open, TAKES_FEED},
 	{"GET", "/v1/topology", api_topology, TAKES_FORMAT},
 	{"GET", "/v1/usage", api_usage, TAKES_USAGE},
+	{"GET", "/v1/validate", api_validate, TAKES_PAGE},
+	{"GET", "/v1/backup", api_backup, 0},
 	{"GET", "/metrics", api_metrics, 0},
 	{"GET", "/v1/classes", api_classes, 0},
 	{"GET", "/v1/classes/{name}", api_class, 0},
-	{"POST", "/v1/apply", api_apply, TAKES_BODY},
+	{"POST", "/v1/apply", api_apply, TAKES_BODY | TAKES_KEY},
 	{"GET", "/v1/gateways/{name}/intent", api_intent_open, 0},
 	{"POST", "/v1/gateways/{name}/report", api_report, TAKES_BODY},
 	{"POST", "/v1/gateways/{name}/alive", api_alive, 0},
+	{"GET", "/v1/links/{name}/drain", api_link_drain, 0},
 	{"GET", "/v1/paths/{name}/history", api_history, 0},
-	{"POST", "/v1/paths/{name}/commit", api_path_commit, 0},
-	{"POST", "/v1/paths/{name}/abort", api_path_abort, 0},
-	{"POST", "/v1/paths/{name}/renew", api_path_renew, 0},
+	{"GET", "/v1/paths/{name}/explain", api_path_explain, 0},
+	{"POST", "/v1/paths/{name}/commit", api_path_commit, TAKES_WAIT | TAKES_KEY},
+	{"POST", "/v1/paths/{name}/abort", api_path_abort, TAKES_WAIT | TAKES_KEY},
+	{"POST", "/v1/paths/{name}/renew", api_path_renew, TAKES_WAIT | TAKES_KEY},
 	{"POST", "/v1/offers", api_offers, TAKES_BODY},
 	{"GET", "/v1/clusters/{name}/settings", api_cluster_settings, 0},
+	{"GET", "/v1/clusters/{name}/explain", api_cluster_explain, 0},
 	{"GET", "/v1/{kind}", api_list, TAKES_LIST},
 	{"GET", "/v1/{kind}/{name}", api_get, TAKES_WAIT},
-	{"PUT", "/v1/{kind}/{name}", api_put, TAKES_BODY},
+	{"PUT", "/v1/{kind}/{name}", api_put, TAKES_BODY | TAKES_WAIT},
 	{"DELETE", "/v1/{kind}/{name}", api_delete, TAKES_WAIT},
 };
 
@@ -85,12 +90,16 @@ void api_respond_problem(struct api_call *call, const char *allow)
 /* One part of a path against one of a pattern: literal, or noted in the call. */
 static bool part_matches(const char *pattern, const char *part, struct api_call *call)
 {
+	enum model_kind kind = model_kind_find_plural(pattern);
+
 	if (!strcmp(pattern, "{kind}")) {
 		call->kind = model_kind_find_plural(part);
 		return call->kind != KIND_COUNT;
 	}
 	if (!strcmp(pattern, "{name}"))
 		return model_name_is_valid(part) && model_name_set(call->name, part);
+	if (kind != KIND_COUNT)
+		call->kind = kind;
 	return !strcmp(pattern, part);
 }
 
@@ -200,18 +209,14 @@ static void on_request(struct h2_exchange *exchange, void *arg)
 	call.wait_ns = call.query.wait_ns;
 	if (route && !problem_is_set(&call.problem) && route->flags & TAKES_BODY)
 		read_body(&call);
-	if (!problem_is_set(&call.problem) && api_permits(&call, route->pattern))
+	if (!problem_is_set(&call.problem) && api_permits(&call, route->pattern) &&
+	    (!(route->flags & TAKES_KEY) || api_key_begin(&call)))
 		route->handle(&call);
+	api_key_end(&call);
 	if (problem_is_set(&call.problem))
 		api_respond_problem(&call, allow[0] ? allow : NULL);
 	problem_clear(&call.problem);
 	json_decref(call.body);
-}
-
-void api_changed(struct api *api)
-{
-	api->is_intent_dirty = true;
-	api_refresh_soon(api);
 }
 
 void api_refresh_soon(struct api *api)
@@ -229,12 +234,13 @@ static void on_store_event(const struct store_event *event, void *arg)
 	api_watch_note(api->watches, event);
 	if (event->is_delete && event->kind == KIND_GATEWAY)
 		live_gateway_forget(&api->live, event->name);
-	if (event->is_delete && event->kind == KIND_PATH) {
-		if (event->object)
-			api_wait_check(api, event->object, true);
+	if (event->is_delete && event->object &&
+	    (event->kind == KIND_PATH || event->kind == KIND_CLUSTER))
+		api_wait_check(api, event->object, true);
+	if (event->is_delete && event->kind == KIND_PATH)
 		live_path_forget(&api->live, event->name);
-	}
-	api_changed(api);
+	api_note_event(api, event);
+	api_refresh_soon(api);
 }
 
 static void refresh(struct api *api)
@@ -243,12 +249,13 @@ static void refresh(struct api *api)
 
 	if (api->is_stopping)
 		return;
+	if (api->is_roster_short)
+		api_note_all(api);
 	api_paths_poll(api);
 	/* However many paths and reports: this takes a fifth of the time at most. */
 	end_ns = loop_now_ns(api->loop);
 	api->poll_from_ns = end_ns + POLL_REST * (end_ns - begin_ns);
-	if (api->is_intent_dirty)
-		api_intent_publish(api);
+	api_intent_publish(api);
 	api_events_publish(api->events);
 	api_watch_publish(api->watches);
 }
@@ -265,6 +272,26 @@ static void on_due(struct loop_timer *timer, void *arg)
 	api_refresh_soon(arg);
 }
 
+/* Who was waited for is not any more. */
+static void on_returned(struct loop_timer *timer, void *arg)
+{
+	struct api *api = arg;
+
+	(void)timer;
+	roster_note_all(&api->roster);
+	api_refresh_soon(api);
+}
+
+static void on_heard(const char *gateway, void *arg)
+{
+	struct api *api = arg;
+
+	roster_note_gateway(&api->roster, gateway);
+	api_events_note_gateways(api->events);
+	usage_table_lost(api->usage, gateway);
+	api_refresh_soon(api);
+}
+
 static void on_tick(struct loop_timer *timer, void *arg)
 {
 	struct api *api = arg;
@@ -279,6 +306,8 @@ static void feeds_free(struct api *api)
 	api_watch_destroy(api->watches);
 	api_events_destroy(api->events);
 	usage_table_destroy(api->usage);
+	api_keys_destroy(api->keys);
+	api_moves_destroy(api->moves);
 }
 
 struct api *api_create(struct loop *loop, struct store *store, uint64_t term)
@@ -293,21 +322,28 @@ struct api *api_create(struct loop *loop, struct store *store, uint64_t term)
 	api->live.term = term;
 	api->started_ns = loop_now_ns(loop);
 	api->live.begin_ns = api->started_ns;
+	api->live.loop = loop;
+	api->live.on_heard = on_heard;
+	api->live.arg = api;
 	api->watch = (struct store_watch){.on_event = on_store_event, .arg = api};
 	api->tick = (struct loop_timer){.on_expire = on_tick, .arg = api};
 	api->refresh = (struct loop_timer){.on_expire = on_refresh, .arg = api};
 	api->due = (struct loop_timer){.on_expire = on_due, .arg = api};
+	api->returned = (struct loop_timer){.on_expire = on_returned, .arg = api};
 	api->watches = api_watch_create(loop, store);
 	api->events = api_events_create(loop, store, &api->live);
 	api->usage = usage_table_create(loop, store);
-	if (!api->ledger || !api->watches || !api->events || !api->usage ||
-	    store_watch(store, &api->watch, store_revision(store))) {
+	api->keys = api_keys_create(loop, store);
+	api->moves = api_moves_create(api);
+	if (!api->ledger || !api->watches || !api->events || !api->usage || !api->keys ||
+	    !api->moves || store_watch(store, &api->watch, store_revision(store))) {
 		feeds_free(api);
 		validate_end(api->ledger);
 		free(api);
 		return NULL;
 	}
 	loop_timer_set(loop, &api->tick, api->started_ns + TICK_NS);
+	loop_timer_set(loop, &api->returned, api->started_ns + LIVE_RETURN_NS);
 	api_paths_begin(api);
 	return api;
 }
@@ -328,7 +364,10 @@ void api_stop(struct api *api)
 	loop_timer_cancel(api->loop, &api->tick);
 	loop_timer_cancel(api->loop, &api->refresh);
 	loop_timer_cancel(api->loop, &api->due);
+	loop_timer_cancel(api->loop, &api->returned);
+	api_moves_stop(api->moves);
 	api_wait_stop(api);
+	api_backup_stop(api);
 	api_intent_stop(api);
 	api_watch_stop(api->watches);
 	api_events_stop(api->events);
@@ -342,9 +381,13 @@ void api_destroy(struct api *api)
 	loop_timer_cancel(api->loop, &api->tick);
 	loop_timer_cancel(api->loop, &api->refresh);
 	loop_timer_cancel(api->loop, &api->due);
+	loop_timer_cancel(api->loop, &api->returned);
 	store_unwatch(api->store, &api->watch);
 	feeds_free(api);
 	validate_end(api->ledger);
 	live_free(&api->live);
+	roster_free(&api->roster);
+	name_index_free(&api->streams);
+	key_index_free(&api->waiting);
 	free(api);
 }

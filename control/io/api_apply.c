@@ -7,6 +7,20 @@
 
 #define ITEMS_MAX 4096
 
+static void fail_kind(const struct json_place *place)
+{
+	char kinds[128] = "";
+	size_t len = 0;
+
+	for (int kind = 0; kind < KIND_COUNT && len < sizeof(kinds); kind++)
+		len += (size_t)snprintf(kinds + len, sizeof(kinds) - len, "%s\"%s\"",
+					kind == 0		? ""
+					: kind < KIND_COUNT - 1 ? ", "
+								: " or ",
+					model_kind_name((enum model_kind)kind));
+	json_place_fail(place, "invalid-argument", "must be %s", kinds);
+}
+
 static bool read_item(struct draft *draft, const struct json_place *place, struct problem *problem)
 {
 	struct json_place kind_place = json_place_member(place, "kind");
@@ -24,9 +38,7 @@ static bool read_item(struct draft *draft, const struct json_place *place, struc
 		return false;
 	kind = model_kind_find(text);
 	if (kind == KIND_COUNT) {
-		json_place_fail(&kind_place, "invalid-argument",
-				"must be \"site\", \"gateway\", \"link\", \"path\" or "
-				"\"tenant\"");
+		fail_kind(&kind_place);
 		return false;
 	}
 	if (draft_find(draft, kind, name)) {
@@ -75,14 +87,14 @@ static json_t *results_json(const struct draft *draft, size_t count)
 
 static void answer(struct api_call *call, uint64_t revision, json_t *results)
 {
-	api_respond_json(
-		call->exchange, 200,
+	api_respond_first(
+		call->api, call->exchange, 200,
 		json_pack("{s:I, s:O}", "revision", (json_int_t)revision, "items", results), 0);
 }
 
 void api_apply(struct api_call *call)
 {
-	struct draft draft = draft_begin(call->api->store);
+	struct draft draft = api_draft_begin(call);
 	size_t count;
 
 	if (read_items(&draft, call->body, &call->problem) && !problem_is_set(&call->problem)) {

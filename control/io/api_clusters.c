@@ -49,13 +49,9 @@ static void view_paths(struct view *view)
 
 	for (uint8_t a = 0; a < count; a++) {
 		for (uint8_t z = (uint8_t)(a + 1); z < count; z++) {
-			char name[CLUSTER_PATH_NAME_BYTES];
-			const struct object *path;
+			const struct object *path = api_cluster_path(view->api, view->object, a, z);
 
-			cluster_path_name(view->object, a, z, name);
-			path = store_get(view->api->store, KIND_PATH, name);
-			if (!path || path->path.assigned.is_deleting ||
-			    strcmp(path->path.assigned.cluster, view->object->name) != 0)
+			if (!path)
 				continue;
 			view->paths[a][z] = path;
 			view->path_count++;
@@ -98,35 +94,10 @@ static struct view *view_make(struct api *api, const struct object *object)
 
 /* ---- state ---- */
 
-/* The cluster is what the least of its paths is; that path. NULL: it has none. */
-static const struct object *least_path(const struct view *view)
-{
-	/* From the least to the most that a path can do for the job. */
-	static const enum path_state order[] = {
-		PATH_FAILED,	 PATH_EXPIRED,	PATH_RELEASED, PATH_DRAINING,
-		PATH_DEGRADED,	 PATH_HELD,	PATH_PENDING,  PATH_SCHEDULED,
-		PATH_ACTIVATING, PATH_RESERVED, PATH_ACTIVE,
-	};
-	uint8_t count = view->cluster->member_count;
-
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		for (uint8_t a = 0; a < count; a++) {
-			for (uint8_t z = (uint8_t)(a + 1); z < count; z++) {
-				const struct object *path = view->paths[a][z];
-				struct live_path *live =
-					path ? live_path(&view->api->live, path) : NULL;
-
-				if (live && live->machine.state == order[i])
-					return path;
-			}
-		}
-	}
-	return NULL;
-}
-
 static void state_set(const struct view *view, json_t *json)
 {
-	const struct object *path = least_path(view);
+	enum path_state state;
+	const struct object *path = api_cluster_least(view->api, view->object, &state);
 	json_t *status = path ? api_status_json(view->api, path) : NULL;
 	const char *reason = json_string_value(json_object_get(status, "reason"));
 	char text[400];

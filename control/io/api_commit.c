@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "control/io/api_internal.h"
+#include "control/io/store_answer.h"
 
 struct api_commit {
 	struct store_ticket ticket;
@@ -17,6 +18,7 @@ struct api_commit {
 
 static void commit_free(struct api_commit *commit)
 {
+	answer_batch_free(commit->ticket.answers);
 	json_decref(commit->note);
 	free(commit);
 }
@@ -42,6 +44,8 @@ static void on_done(struct store_ticket *ticket, int status, uint64_t revision)
 	struct api_commit *commit = (struct api_commit *)ticket;
 	struct api_call *call = &commit->call;
 
+	if (status != -ECANCELED && call->key)
+		api_key_done(call->api, call->key, status, revision);
 	/* When the store is closed the api is gone already, and so are all exchanges. */
 	if (status != -ECANCELED && call->exchange) {
 		h2_exchange_set_on_close(call->exchange, NULL, NULL);
@@ -82,7 +86,9 @@ bool api_commit(struct api_call *call, struct draft *draft, api_answer *answer, 
 		commit->call.body = NULL;
 		commit->answer = answer;
 		commit->note = json_incref(note);
-		ret = draft_commit(draft, &commit->ticket);
+		commit->ticket.answers = call->key ? api_key_batch(call, note) : NULL;
+		if (!call->key || commit->ticket.answers)
+			ret = draft_commit(draft, &commit->ticket);
 	}
 	draft->actor = NULL;
 	json_decref(note);

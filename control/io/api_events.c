@@ -29,6 +29,7 @@ struct api_events {
 	struct name_index seen; /* struct seen_gateway */
 	uint64_t next;		/* number of the next event; the first one is 1 */
 	bool is_dirty;
+	bool is_gateway_noted;
 	struct event_entry entries[EVENTS_KEPT];
 };
 
@@ -171,15 +172,27 @@ static void forget_gateways(struct api_events *events)
 	}
 }
 
-void api_events_publish(struct api_events *events)
+void api_events_note_gateways(struct api_events *events)
+{
+	events->is_gateway_noted = true;
+}
+
+static void look_at_gateways(struct api_events *events)
 {
 	uint64_t now_ns = loop_now_ns(events->hub.loop);
 
+	events->is_gateway_noted = false;
 	for (const struct object *at = store_next(events->store, KIND_GATEWAY, ""); at;
 	     at = store_next(events->store, KIND_GATEWAY, at->name))
 		look_at_gateway(events, at, now_ns);
 	if (events->seen.count > store_count(events->store, KIND_GATEWAY))
 		forget_gateways(events);
+}
+
+void api_events_publish(struct api_events *events)
+{
+	if (events->is_gateway_noted)
+		look_at_gateways(events);
 	if (!events->is_dirty)
 		return;
 	events->is_dirty = false;

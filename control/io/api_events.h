@@ -19,7 +19,9 @@ void api_events_destroy(struct api_events *events);
 /* The path's last entry of history is new. */
 void api_events_note_path(struct api_events *events, const struct object *object,
 			  const struct live_path *path);
-/* Looks which gateways came and went, and tells the clients what is new. */
+/* Gateways may have come or gone: the next publish looks. */
+void api_events_note_gateways(struct api_events *events);
+/* Looks which gateways came and went, where that was noted, and tells the clients what is new. */
 void api_events_publish(struct api_events *events);
 void api_events_stop(struct api_events *events);
 uint32_t api_events_client_count(const struct api_events *events);

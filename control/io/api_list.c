@@ -2,6 +2,17 @@
 #include "control/io/live_transport.h"
 #include "control/io/resource_json.h"
 
+static json_t *link_status_json(struct api *api, const struct object *object, uint64_t now_ns)
+{
+	json_t *status = live_link_json(&api->live, object, now_ns);
+	json_t *drain = api_drain_json(api, object);
+
+	if (status && drain)
+		json_object_set(status, "drain", drain);
+	json_decref(drain);
+	return status;
+}
+
 json_t *api_status_json(struct api *api, const struct object *object)
 {
 	uint64_t now_ns = loop_now_ns(api->loop);
@@ -19,7 +30,7 @@ json_t *api_status_json(struct api *api, const struct object *object)
 		return gateway ? live_gateway_json(gateway) : NULL;
 	}
 	if (object->kind == KIND_LINK)
-		return live_link_json(&api->live, object, now_ns);
+		return link_status_json(api, object, now_ns);
 	if (object->kind == KIND_CLUSTER)
 		return api_cluster_status_json(api, object);
 	return json_object();

@@ -89,6 +89,14 @@ static bool is_kept_by_cluster(const struct object *object, struct problem *prob
 	return true;
 }
 
+struct draft api_draft_begin(const struct api_call *call)
+{
+	struct draft draft = draft_begin(call->api->store);
+
+	draft.tenant = h2_exchange_identity(call->exchange)->tenant;
+	return draft;
+}
+
 bool api_draft_put(struct draft *draft, const json_t *json, const char *pointer,
 		   enum model_kind kind, const char *name, struct problem *problem)
 {
@@ -131,8 +139,14 @@ static void respond_object(struct api_call *call, int status)
 
 	if (object && object->kind == KIND_PATH)
 		api_path_step(call->api, object);
-	api_respond_json(call->exchange, status, api_object_json(call->api, object),
-			 object ? object->revision : 0);
+	if (object && object->kind == KIND_CLUSTER)
+		api_cluster_settle(call->api, object);
+	call->status = status;
+	if (object && call->wait_states)
+		api_wait_begin(call, object);
+	else
+		api_respond_json(call->exchange, status, api_object_json(call->api, object),
+				 object ? object->revision : 0);
 }
 
 /* If-None-Match: * says "create"; the same request again is no conflict. */
@@ -167,7 +181,7 @@ static void answer_replaced(struct api_call *call, uint64_t revision, json_t *no
 void api_put(struct api_call *call)
 {
 	const struct object *old = store_head_get(call->api->store, call->kind, call->name);
-	struct draft draft = draft_begin(call->api->store);
+	struct draft draft = api_draft_begin(call);
 
 	if (api_preconditions(call, old) &&
 	    api_draft_put(&draft, call->body, "", call->kind, call->name, &call->problem) &&
@@ -219,11 +233,15 @@ static void delete_object(struct api_call *call, struct draft *draft)
 void api_delete(struct api_call *call)
 {
 	const struct object *object = store_head_get(call->api->store, call->kind, call->name);
-	struct draft draft = draft_begin(call->api->store);
+	struct draft draft = api_draft_begin(call);
 
 	if (!object)
 		problem_set(&call->problem, 404, "not-found", "there is no %s %s",
 			    model_kind_name(call->kind), call->name);
+	else if (call->wait_states && call->kind != KIND_PATH)
+		problem_set(&call->problem, 400, "invalid-argument",
+			    "wait: a %s is gone at once; wait for its paths",
+			    model_kind_name(call->kind));
 	else if (api_preconditions(call, object) && !is_kept_by_cluster(object, &call->problem))
 		(call->kind == KIND_PATH ? delete_path : delete_object)(call, &draft);
 	draft_free(&draft);

@@ -40,12 +40,13 @@ static json_t *paths_json(const struct draft *draft)
 
 		if (item->kind != KIND_PATH || item->is_delete || path->assigned.is_deleting)
 			continue;
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:{s:I, s:I}}", "a",
-						path->ends[END_A].site, "z", path->ends[END_Z].site,
-						"link", path->assigned.link, "rate_bps", "a_to_z",
-						(json_int_t)path->rate_bps[END_A], "z_to_a",
-						(json_int_t)path->rate_bps[END_Z]));
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:s*, s:{s:I, s:I}}", "a",
+					path->ends[END_A].site, "z", path->ends[END_Z].site, "link",
+					path->assigned.link, "backup",
+					path->assigned.backup[0] ? path->assigned.backup : NULL,
+					"rate_bps", "a_to_z", (json_int_t)path->rate_bps[END_A],
+					"z_to_a", (json_int_t)path->rate_bps[END_Z]));
 	}
 	return list;
 }
@@ -79,7 +80,7 @@ void api_offers(struct api_call *call)
 	static const char *const known[] = {"kind", "spec", NULL};
 	struct json_place place = json_place_root(call->body, &call->problem);
 	struct json_place kind_place = json_place_member(&place, "kind");
-	struct draft draft = draft_begin(call->api->store);
+	struct draft draft = api_draft_begin(call);
 	char name[MODEL_NAME_BYTES];
 	struct problem problem = {0};
 	enum model_kind kind;

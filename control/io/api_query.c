@@ -36,12 +36,17 @@ static void fail(struct reader *reader, const char *text)
 	problem_set(reader->problem, 400, "invalid-argument", "%s", text);
 }
 
+static bool kind_has_states(enum model_kind kind)
+{
+	return kind == KIND_PATH || kind == KIND_CLUSTER;
+}
+
 static void read_wait(struct reader *reader, const char *value)
 {
 	enum path_state state = path_state_find(value);
 
-	if (reader->kind != KIND_PATH || state == PATH_STATE_COUNT)
-		fail(reader, "wait: a path's state, such as active or released");
+	if (!kind_has_states(reader->kind) || state == PATH_STATE_COUNT)
+		fail(reader, "wait: a state of a path or cluster, such as active or released");
 	else
 		reader->query->wait_states = 1u << state;
 }
@@ -50,8 +55,9 @@ static void read_timeout(struct reader *reader, const char *value)
 {
 	uint64_t *wait_ns = &reader->query->wait_ns;
 
-	if (reader->kind != KIND_PATH || units_parse_time(value, wait_ns) || *wait_ns > WAIT_MAX_NS)
-		fail(reader, "timeout: of a path, at most 600s, such as 30s");
+	if (!kind_has_states(reader->kind) || units_parse_time(value, wait_ns) ||
+	    *wait_ns > WAIT_MAX_NS)
+		fail(reader, "timeout: of a path or cluster, at most 600s, such as 30s");
 }
 
 static void read_limit(struct reader *reader, const char *value)
@@ -223,8 +229,8 @@ static const struct parameter {
 } parameters[] = {
 	{"wait", TAKES_WAIT, read_wait},
 	{"timeout", TAKES_WAIT, read_timeout},
-	{"limit", TAKES_LIST | TAKES_USAGE, read_limit},
-	{"continue", TAKES_LIST, read_continue},
+	{"limit", TAKES_LIST | TAKES_PAGE | TAKES_USAGE, read_limit},
+	{"continue", TAKES_LIST | TAKES_PAGE, read_continue},
 	{"continue", TAKES_USAGE, read_record},
 	{"path", TAKES_USAGE, read_path},
 	{"tenant", TAKES_USAGE, read_tenant},

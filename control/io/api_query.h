@@ -19,7 +19,9 @@ enum {
 	TAKES_LIST = 4,	   /* limit, continue, label, state */
 	TAKES_FEED = 8,	   /* since, kind, label, follow, heartbeat, format */
 	TAKES_FORMAT = 16, /* format */
-	TAKES_USAGE = 32   /* path, tenant, from, to, format, limit, continue */
+	TAKES_USAGE = 32,  /* path, tenant, from, to, format, limit, continue */
+	TAKES_KEY = 64,	   /* no parameter: an idempotency-key is due */
+	TAKES_PAGE = 128   /* limit, continue */
 };
 
 /* "key=value", or "key" for any value. */

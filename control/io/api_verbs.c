@@ -47,7 +47,7 @@ static void answer_changed(struct api_call *call, uint64_t revision, json_t *not
 		return;
 	}
 	api_path_settle(call->api, object);
-	api_respond_json(call->exchange, 200, api_object_json(call->api, object), object->revision);
+	api_wait_begin(call, object);
 }
 
 static void apply_verb(struct path *path, enum path_verb verb)

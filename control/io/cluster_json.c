@@ -9,7 +9,8 @@
 #define EFFICIENCY_DEFAULT 95 /* percent */
 
 /* Members of a path's spec that a cluster's paths do not take from it. */
-static const char *const not_shared[] = {"a", "z", "rate_bps", "max_bps", "diverse_from", "tenant"};
+static const char *const not_shared[] = {"a",	   "z",	  "rate_bps", "max_bps", "diverse_from",
+					 "tenant", "link"};
 
 static bool member_read(const struct json_place *place, struct cluster_member *member)
 {

@@ -14,6 +14,7 @@ const cyaml_schema_field_t control_tls_fields[] = {
 	TEXT(struct control_tls, ca, 0, PATH_BYTES_MAX),
 	TEXT(struct control_tls, cert, 0, PATH_BYTES_MAX),
 	TEXT(struct control_tls, key, 0, PATH_BYTES_MAX),
+	TEXT(struct control_tls, crl, CYAML_FLAG_OPTIONAL, PATH_BYTES_MAX),
 	TEXT(struct control_tls, trust_domain, CYAML_FLAG_OPTIONAL, IDENTITY_DOMAIN_BYTES - 1),
 	CYAML_FIELD_END,
 };
@@ -84,7 +85,12 @@ struct access *control_access_create(const struct control_access *config, char *
 		return NULL;
 	}
 	if (config->tls) {
-		files = (struct tls_files){config->tls->ca, config->tls->cert, config->tls->key};
+		files = (struct tls_files){
+			.ca = config->tls->ca,
+			.cert = config->tls->cert,
+			.key = config->tls->key,
+			.crl = config->tls->crl,
+		};
 		options.tls = &files;
 		options.domain = config->tls->trust_domain;
 	}
@@ -131,6 +137,8 @@ void control_access_print(const struct control_access *config, FILE *out)
 		text_print(out, "  ca", tls->ca);
 		text_print(out, "  cert", tls->cert);
 		text_print(out, "  key", tls->key);
+		if (tls->crl)
+			text_print(out, "  crl", tls->crl);
 		text_print(out, "  trust_domain",
 			   tls->trust_domain ? tls->trust_domain : ACCESS_DOMAIN_DEFAULT);
 	}

@@ -15,6 +15,7 @@
 
 struct control_tls {
 	char *ca, *cert, *key;
+	char *crl;	    /* NULL: none */
 	char *trust_domain; /* NULL: ACCESS_DOMAIN_DEFAULT */
 };
 

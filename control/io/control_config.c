@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/core/units.h"
+#include "control/io/h2_server.h"
 #include "control/io/listen_socket.h"
 #include "control/io/store.h"
 #include "control/io/usage_table.h"
@@ -39,6 +40,8 @@ static const cyaml_schema_field_t fields[] = {
 			     struct control_config, listen, &listen_entry, 1, LISTEN_MAX),
 	CYAML_FIELD_ENUM("log", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct control_config, log,
 			 logs, CYAML_ARRAY_LEN(logs)),
+	CYAML_FIELD_UINT("max_connections", CYAML_FLAG_OPTIONAL, struct control_config,
+			 max_connections),
 	CYAML_FIELD_MAPPING("store", CYAML_FLAG_OPTIONAL, struct control_config, store,
 			    store_fields),
 	CYAML_FIELD_MAPPING("usage", CYAML_FLAG_OPTIONAL, struct control_config, usage,
@@ -73,6 +76,23 @@ uint64_t control_usage_interval_ns(const struct control_usage *usage)
 uint32_t control_usage_days(const struct control_usage *usage)
 {
 	return usage->keep_days ? usage->keep_days : USAGE_KEEP_DAYS;
+}
+
+uint32_t control_max_connections(const struct control_config *config)
+{
+	return config->max_connections ? config->max_connections : H2_CONNS_DEFAULT;
+}
+
+static bool connections_are_sound(const struct control_config *config, const char *path,
+				  char *error, size_t size)
+{
+	uint32_t max = control_max_connections(config);
+
+	if (max >= CONTROL_CONNECTIONS_MIN && max <= CONTROL_CONNECTIONS_MAX)
+		return true;
+	snprintf(error, size, "%s: max_connections: %u is not from %u to %u", path, max,
+		 CONTROL_CONNECTIONS_MIN, CONTROL_CONNECTIONS_MAX);
+	return false;
 }
 
 static bool usage_is_sound(const struct control_config *config, const char *path, char *error,
@@ -111,7 +131,8 @@ struct control_config *control_config_load(const char *path, char *error, size_t
 		control_config_free(config);
 		return NULL;
 	}
-	if (usage_is_sound(config, path ? path : "defaults", error, size))
+	if (usage_is_sound(config, path ? path : "defaults", error, size) &&
+	    connections_are_sound(config, path ? path : "defaults", error, size))
 		return config;
 	control_config_free(config);
 	return NULL;
@@ -129,7 +150,8 @@ void control_config_print(const struct control_config *config, FILE *out)
 		fprintf(out, "  - \"%s\"\n", config->listen[i]);
 	if (!config->listen_count)
 		fprintf(out, "  - \"%s\"\n", CONTROL_LISTEN_DEFAULT);
-	fprintf(out, "log: %s\n", logs[config->log].str);
+	fprintf(out, "log: %s\nmax_connections: %u\n", logs[config->log].str,
+		control_max_connections(config));
 	fprintf(out, "store:\n  path: \"%s\"\n",
 		config->store.path ? config->store.path : STORE_MEMORY);
 	fprintf(out, "  keep_revisions: %llu\n  keep_days: %u\n",

@@ -27,9 +27,13 @@ struct control_usage {
 	uint32_t keep_days; /* 0: the default */
 };
 
+#define CONTROL_CONNECTIONS_MIN 16
+#define CONTROL_CONNECTIONS_MAX 65536
+
 struct control_config {
 	char **listen;
 	unsigned int listen_count;
+	uint32_t max_connections; /* of clients and gateways; 0: the default */
 	enum control_log log;
 	struct control_store store;
 	struct control_usage usage;
@@ -42,5 +46,6 @@ void control_config_free(struct control_config *config);
 /* How long the interval of a usage record is, and how many days they are kept. */
 uint64_t control_usage_interval_ns(const struct control_usage *usage);
 uint32_t control_usage_days(const struct control_usage *usage);
+uint32_t control_max_connections(const struct control_config *config);
 /* The effective configuration, as YAML. */
 void control_config_print(const struct control_config *config, FILE *out);

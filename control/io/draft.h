@@ -19,7 +19,8 @@ struct draft_item {
 
 struct draft {
 	struct store *store;
-	const char *actor; /* whose request it is, for the log; NULL: control's own */
+	const char *actor;  /* whose request it is, for the log; NULL: control's own */
+	const char *tenant; /* the one who asks must not hear of others; NULL or "": may */
 	bool is_view;
 	struct draft_item **items; /* in the order they came */
 	size_t count, capacity;

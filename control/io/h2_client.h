@@ -68,6 +68,8 @@ void h2_client_set_connect_timeout(struct h2_client *client, uint64_t timeout_ns
  */
 struct tls_files;
 int h2_client_set_tls(struct h2_client *client, const struct tls_files *files);
+/* To be called now and then: drops the connection once the server's certificate is revoked. */
+void h2_client_check_crl(struct h2_client *client);
 /* One line about the last -EKEYREJECTED; "" before, and after a new attempt began. */
 const char *h2_client_why(const struct h2_client *client);
 bool h2_client_is_connected(const struct h2_client *client);

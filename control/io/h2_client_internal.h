@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/stat.h>
+
 #include "control/io/h2_client.h"
 #include "control/io/tls_stream.h"
 #include "control/io/url.h"
@@ -52,8 +54,9 @@ struct h2_client {
 	bool ready;	     /* the server's SETTINGS came */
 	uint32_t connection; /* counts them */
 	nghttp2_session *session;
-	char *tls_ca, *tls_cert, *tls_key; /* paths; NULL: none */
-	struct tls_stream *tls;		   /* NULL: plain, or no connection */
+	char *tls_ca, *tls_cert, *tls_key, *tls_crl; /* paths; NULL: none */
+	struct stat crl;			     /* as it was when the connection began */
+	struct tls_stream *tls;			     /* NULL: plain, or no connection */
 	char why[320];
 	struct loop_op connect_op, recv_op, send_op;
 	struct loop_timer connect_timer, keepalive_timer, wake_timer;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "control/io/h2_client_internal.h"
+#include "control/io/tls_revocation.h"
 
 #define PLAIN_BYTES 16384
 
@@ -23,7 +24,7 @@ static int text_set(char **to, const char *text)
 int h2_client_set_tls(struct h2_client *client, const struct tls_files *files)
 {
 	if (text_set(&client->tls_ca, files->ca) || text_set(&client->tls_cert, files->cert) ||
-	    text_set(&client->tls_key, files->key))
+	    text_set(&client->tls_key, files->key) || text_set(&client->tls_crl, files->crl))
 		return -ENOMEM;
 	return 0;
 }
@@ -33,16 +34,39 @@ const char *h2_client_why(const struct h2_client *client)
 	return client->why;
 }
 
+/* The files are read each time: they are renewed while the client lives. */
+static SSL_CTX *context_read(struct h2_client *client)
+{
+	const struct tls_files files = {client->tls_ca, client->tls_cert, client->tls_key,
+					client->tls_crl};
+
+	return tls_context_client(&files, client->why, sizeof(client->why));
+}
+
+void h2_client_check_crl(struct h2_client *client)
+{
+	SSL_CTX *tls;
+
+	if (!client->tls || !client->tls_crl || !client->tls_crl[0] ||
+	    !tls_revocation_is_new(client->tls_crl, &client->crl))
+		return;
+	/* NULL: the new list does not hold, so that what was read before does. */
+	tls = context_read(client);
+	if (tls && tls_stream_is_revoked(client->tls, tls))
+		h2_client_reset(client);
+	SSL_CTX_free(tls);
+}
+
 int h2_client_tls_begin(struct h2_client *client)
 {
-	const struct tls_files files = {client->tls_ca, client->tls_cert, client->tls_key};
 	SSL_CTX *tls;
 
 	client->why[0] = 0;
 	if (!client->url.is_tls)
 		return 0;
-	/* The files are read each time: they are renewed while the client lives. */
-	tls = tls_context_client(&files, client->why, sizeof(client->why));
+	if (client->tls_crl)
+		(void)tls_revocation_is_new(client->tls_crl, &client->crl);
+	tls = context_read(client);
 	if (!tls)
 		return -EKEYREJECTED;
 	client->tls = tls_stream_create(tls, client->url.host);
@@ -73,6 +97,7 @@ void h2_client_tls_free(struct h2_client *client)
 	free(client->tls_ca);
 	free(client->tls_cert);
 	free(client->tls_key);
+	free(client->tls_crl);
 }
 
 static int failed(struct h2_client *client)

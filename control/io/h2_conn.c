@@ -81,7 +81,7 @@ void h2_conn_close(struct h2_conn *conn)
 		server->conns = conn->next;
 	if (conn->next)
 		conn->next->prev = conn->prev;
-	free(conn);
+	h2_memory_give_conn(&server->memory, conn);
 	h2_server_conn_closed(server);
 }
 
@@ -241,9 +241,9 @@ static void on_check(struct loop_timer *timer, void *arg)
 	h2_conn_flush(conn);
 }
 
-static struct h2_conn *conn_create(const struct h2_server *server, bool is_tls)
+static struct h2_conn *conn_create(struct h2_server *server, bool is_tls)
 {
-	struct h2_conn *conn = malloc(sizeof(*conn));
+	struct h2_conn *conn = h2_memory_take_conn(&server->memory, sizeof(*conn));
 
 	/* Not the buffers: pages of them that are never used take no memory. */
 	if (conn)
@@ -253,7 +253,7 @@ static struct h2_conn *conn_create(const struct h2_server *server, bool is_tls)
 	conn->tls = access_tls(server->access);
 	if (conn->tls)
 		return conn;
-	free(conn);
+	h2_memory_give_conn(&server->memory, conn);
 	return NULL;
 }
 

@@ -218,6 +218,21 @@ const char *h2_exchange_if_none_match(const struct h2_exchange *ex)
 	return ex->if_none_match;
 }
 
+const char *h2_exchange_idempotency_key(const struct h2_exchange *ex)
+{
+	return ex->idempotency_key;
+}
+
+void h2_exchange_set_tag(struct h2_exchange *ex, uint64_t tag)
+{
+	ex->tag = tag;
+}
+
+uint64_t h2_exchange_tag(const struct h2_exchange *ex)
+{
+	return ex->tag;
+}
+
 const void *h2_exchange_body(const struct h2_exchange *ex, size_t *len)
 {
 	*len = ex->body_len;

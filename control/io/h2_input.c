@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define REFUSED_LINGER_NS 1000000000ull
 /* TLS's own answers (key updates) to one who does not read. */
@@ -27,6 +28,8 @@ static void refuse(struct h2_conn *conn)
 	loop_timer_set(conn->server->loop, &conn->timer,
 		       loop_now_ns(conn->server->loop) + REFUSED_LINGER_NS);
 	h2_conn_flush(conn);
+	if (!conn->send_len)
+		shutdown(conn->fd, SHUT_WR);
 }
 
 /* In HTTP/1.1, which whoever speaks no HTTP/2 is likely to understand. */

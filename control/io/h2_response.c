@@ -219,6 +219,12 @@ void h2_exchange_end(struct h2_exchange *ex)
 	h2_conn_flush(ex->conn);
 }
 
+void h2_exchange_abort(struct h2_exchange *ex)
+{
+	if (!ex->is_ended)
+		reset(ex, 0);
+}
+
 size_t h2_exchange_pending_bytes(const struct h2_exchange *ex)
 {
 	return ex->out_len;

@@ -18,9 +18,12 @@ struct h2_server *h2_server_create(struct loop *loop, const struct h2_server_han
 		return NULL;
 	server->loop = loop;
 	server->handler = *handler;
+	server->conns_max = H2_CONNS_DEFAULT;
+	h2_memory_init(&server->memory, H2_CONNS_DEFAULT, sizeof(struct h2_conn));
 	server->accept_timer = (struct loop_timer){.on_expire = on_accept_again, .arg = server};
 	h2_queue_init(server);
 	if (h2_session_callbacks_create(&server->callbacks)) {
+		h2_memory_free(&server->memory);
 		free(server);
 		errno = ENOMEM;
 		return NULL;
@@ -60,7 +63,7 @@ static void on_accept(struct loop_op *op, int result, void *arg)
 		return;
 	}
 	if (server->is_draining ||
-	    (server->conn_count >= H2_CONNS_MAX && !h2_limits_make_room(server))) {
+	    (server->conn_count >= server->conns_max && !h2_limits_make_room(server))) {
 		close(result);
 		return;
 	}
@@ -69,9 +72,33 @@ static void on_accept(struct loop_op *op, int result, void *arg)
 	h2_conn_open(server, result, listener->is_tls);
 }
 
+void h2_server_set_conns_max(struct h2_server *server, uint32_t max)
+{
+	server->conns_max = max;
+	h2_memory_free(&server->memory);
+	h2_memory_init(&server->memory, max, sizeof(struct h2_conn));
+}
+
 void h2_server_set_access(struct h2_server *server, struct access *access)
 {
 	server->access = access;
+}
+
+uint32_t h2_server_end_revoked(struct h2_server *server)
+{
+	uint32_t count = 0;
+
+	if (!access_has_crl(server->access))
+		return 0;
+	for (struct h2_conn *conn = server->conns; conn; conn = conn->next) {
+		bool is_secured = conn->tls && tls_stream_is_secured(conn->tls);
+
+		if (!conn->tls || (is_secured && !access_revokes(server->access, conn->tls)))
+			continue;
+		count += is_secured;
+		h2_conn_doom(conn);
+	}
+	return count;
 }
 
 static int listen_on(struct h2_server *server, int fd, bool is_tls)
@@ -175,5 +202,6 @@ void h2_server_destroy(struct h2_server *server)
 	loop_timer_cancel(server->loop, &server->drained_timer);
 	loop_timer_cancel(server->loop, &server->turn_timer);
 	nghttp2_session_callbacks_del(server->callbacks);
+	h2_memory_free(&server->memory);
 	free(server);
 }

@@ -8,7 +8,7 @@
  *	request body <= H2_BODY_MAX (413), those of a connection <= H2_CONN_BODIES_MAX (503),
  *	unsent bytes of one exchange <= H2_PENDING_MAX or one write of <= H2_WRITE_MAX,
  *	memory of all exchanges <= H2_HELD_MAX, and no write takes those of one connection above
- *	H2_CONN_HELD_MAX; connections <= H2_CONNS_MAX.
+ *	H2_CONN_HELD_MAX; connections <= H2_CONNS_DEFAULT, or as set.
  * Requests wait while their connection has H2_WHOLE_MAX of responses that its client does not
  * take; connections take turns of a fraction of a millisecond. Where memory or connections run
  * out, the client that holds most without moving loses its connection, not the one that comes. A
@@ -34,8 +34,9 @@
 #define H2_WHOLE_MAX	   (4u << 20)
 #define H2_CONN_HELD_MAX   (48u << 20)
 #define H2_HELD_MAX	   (256u << 20)
-#define H2_CONNS_MAX	   1024
+#define H2_CONNS_DEFAULT   1024
 #define H2_PATH_MAX	   2048
+#define H2_KEY_MAX	   144 /* an idempotency-key, with its quotes */
 
 struct h2_server;
 struct h2_exchange; /* one request and its response */
@@ -66,6 +67,13 @@ void h2_server_destroy(struct h2_server *server);
 /* Who may come, and TLS; it outlives the server. Without it everybody is nobody (ROLE_NONE). */
 struct access;
 void h2_server_set_access(struct h2_server *server, struct access *access);
+/*
+ * After access_reload: ends the connections whose certificate was taken back. Returns how many;
+ * those that are not through with their handshake begin anew, and are not counted.
+ */
+uint32_t h2_server_end_revoked(struct h2_server *server);
+/* How many connections there may be; before the first one. */
+void h2_server_set_conns_max(struct h2_server *server, uint32_t max);
 /* Takes a listening socket (blocking, stream) over; at most 8. 0 or -errno. */
 int h2_server_listen(struct h2_server *server, int fd);
 /* The same; whoever connects speaks TLS. -EINVAL without access_has_tls. */
@@ -84,6 +92,7 @@ const char *h2_exchange_accept(const struct h2_exchange *exchange);
 const char *h2_exchange_last_event_id(const struct h2_exchange *exchange);
 const char *h2_exchange_if_match(const struct h2_exchange *exchange);
 const char *h2_exchange_if_none_match(const struct h2_exchange *exchange);
+const char *h2_exchange_idempotency_key(const struct h2_exchange *exchange);
 /* Who sent it: known, perhaps as nobody, for each request. */
 const struct identity *h2_exchange_identity(const struct h2_exchange *exchange);
 const void *h2_exchange_body(const struct h2_exchange *exchange, size_t *len);
@@ -100,6 +109,11 @@ int h2_exchange_begin(struct h2_exchange *exchange, int status, const char *cont
 /* All of it or nothing: -ENOBUFS when the reader is too slow, -EMSGSIZE above H2_WRITE_MAX. */
 int h2_exchange_write(struct h2_exchange *exchange, const void *data, size_t len);
 void h2_exchange_end(struct h2_exchange *exchange);
+/* Ends it so that the client does not take what it has for all of it. */
+void h2_exchange_abort(struct h2_exchange *exchange);
+/* A number that the handler finds again at the exchange; 0 until it is set. */
+void h2_exchange_set_tag(struct h2_exchange *exchange, uint64_t tag);
+uint64_t h2_exchange_tag(const struct h2_exchange *exchange);
 /* How many responses with this status (100..599) the server has begun. */
 uint64_t h2_exchange_response_count(const struct h2_exchange *exchange, int status);
 const struct h2_counters *h2_exchange_counters(const struct h2_exchange *exchange);

@@ -9,6 +9,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "control/io/access.h"
+#include "control/io/h2_memory.h"
 #include "control/io/h2_server.h"
 
 #define H2_LISTENERS_MAX 8
@@ -38,6 +39,7 @@ struct h2_exchange {
 	char last_event_id[48];
 	char if_match[64];
 	char if_none_match[64];
+	char idempotency_key[H2_KEY_MAX];
 	char *path; /* NULL: none came */
 	uint32_t header_bytes;
 	uint8_t *body;
@@ -52,6 +54,7 @@ struct h2_exchange {
 	size_t out_first, out_len, out_capacity;
 	void (*on_close)(struct h2_exchange *exchange, void *arg);
 	void *on_close_arg;
+	uint64_t tag;
 };
 
 enum h2_conn_phase {
@@ -112,10 +115,11 @@ struct h2_server {
 	struct h2_server_handler handler;
 	struct access *access; /* not ours; NULL: everybody is nobody */
 	nghttp2_session_callbacks *callbacks;
+	struct h2_memory memory; /* of the sessions */
 	struct h2_listener listeners[H2_LISTENERS_MAX];
 	uint32_t listener_count;
 	struct h2_conn *conns;
-	uint32_t conn_count;
+	uint32_t conn_count, conns_max;
 	size_t held_bytes; /* of connections that are not evicted */
 	struct h2_conn *turn_first, *turn_last;
 	struct loop_timer turn_timer;

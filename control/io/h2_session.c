@@ -88,6 +88,7 @@ static void take_field(struct h2_exchange *ex, const char *name, const uint8_t *
 		{"last-event-id", ex->last_event_id, sizeof(ex->last_event_id), 0},
 		{"if-match", ex->if_match, sizeof(ex->if_match), 412},
 		{"if-none-match", ex->if_none_match, sizeof(ex->if_none_match), 431},
+		{"idempotency-key", ex->idempotency_key, sizeof(ex->idempotency_key), 0},
 	};
 	int status;
 
@@ -257,7 +258,8 @@ int h2_session_open(struct h2_conn *conn)
 		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
 	};
 
-	if (nghttp2_session_server_new(&conn->session, conn->server->callbacks, conn))
+	if (nghttp2_session_server_new3(&conn->session, conn->server->callbacks, conn, NULL,
+					&conn->server->memory.mem))
 		return -1;
 	return nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, settings, 3);
 }

@@ -12,6 +12,15 @@ static struct key_node **slot_of(const struct key_index *index, uint64_t key)
 	return &index->slots[(key * 0x9e3779b97f4a7c15ull >> 32) & (index->slot_count - 1)];
 }
 
+static void link_node(struct key_node **slot, struct key_node *node)
+{
+	node->next = *slot;
+	node->at = slot;
+	if (node->next)
+		node->next->at = &node->next;
+	*slot = node;
+}
+
 static int grow(struct key_index *index)
 {
 	struct key_index wider = {
@@ -25,11 +34,8 @@ static int grow(struct key_index *index)
 		struct key_node *next;
 
 		for (struct key_node *node = index->slots[i]; node; node = next) {
-			struct key_node **slot = slot_of(&wider, node->key);
-
 			next = node->next;
-			node->next = *slot;
-			*slot = node;
+			link_node(slot_of(&wider, node->key), node);
 		}
 	}
 	wider.count = index->count;
@@ -40,29 +46,23 @@ static int grow(struct key_index *index)
 
 int key_index_add(struct key_index *index, struct key_node *node, uint64_t key)
 {
-	struct key_node **slot;
-
 	if (index->count >= index->slot_count && grow(index) && !index->slots)
 		return -ENOMEM;
-	slot = slot_of(index, key);
 	node->key = key;
-	node->next = *slot;
-	*slot = node;
+	link_node(slot_of(index, key), node);
 	index->count++;
 	return 0;
 }
 
 void key_index_remove(struct key_index *index, struct key_node *node)
 {
-	if (!index->slots)
+	if (!node->at)
 		return;
-	for (struct key_node **at = slot_of(index, node->key); *at; at = &(*at)->next) {
-		if (*at != node)
-			continue;
-		*at = node->next;
-		index->count--;
-		return;
-	}
+	*node->at = node->next;
+	if (node->next)
+		node->next->at = node->at;
+	node->at = NULL;
+	index->count--;
 }
 
 struct key_node *key_index_first(const struct key_index *index, uint64_t key)

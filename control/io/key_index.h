@@ -1,6 +1,7 @@
 /*
- * An index from 64-bit keys to whatever carries a node: several nodes may have the same key. The
- * nodes are the caller's memory and stay where they are. One owner, one thread.
+ * An index from 64-bit keys to whatever carries a node: several nodes may have the same key, and
+ * adding and removing one costs the same however many do. The nodes are the caller's memory and
+ * stay where they are; zero them before use. One owner, one thread.
  */
 #pragma once
 
@@ -9,8 +10,8 @@
 
 struct key_node {
 	uint64_t key;
-	struct key_node *next;
-	void *owner; /* what carries it; the caller's to set */
+	struct key_node *next, **at; /* at: what points to it; NULL: it is in no index */
+	void *owner;		     /* what carries it; the caller's to set */
 };
 
 struct key_index {

@@ -112,7 +112,8 @@ static int link_add(struct ledger *ledger, const struct draft *draft, const stru
 
 static void path_unlist(struct ledger *ledger, struct ledger_path *row)
 {
-	key_index_remove(&ledger->link_paths, &row->by_link);
+	for (int i = 0; i < LEDGER_ROLES; i++)
+		key_index_remove(&ledger->link_paths, &row->bookings[i].by_link);
 	key_index_remove(&ledger->selector_paths, &row->by_selector);
 	key_index_remove(&ledger->id_paths, &row->by_id);
 	key_index_remove(&ledger->tenant_paths, &row->by_tenant);
@@ -130,35 +131,20 @@ static void path_drop(struct ledger *ledger, const char *name)
 	free(row);
 }
 
-/* What it takes where it is; nothing before it has a link and once it is expired. */
-static void path_claim(const struct ledger *ledger, const struct path *path,
-		       struct ledger_path *row)
-{
-	const struct ledger_link *link = ledger_link(ledger, path->assigned.link);
-	struct admission_medium medium;
-	struct admission_ask ask = {0};
-
-	memset(&row->claim, 0, sizeof(row->claim));
-	if (!link)
-		return;
-	medium = ledger_medium(link, path->assigned.is_reversed);
-	memcpy(ask.rate_bps, path->rate_bps, sizeof(ask.rate_bps));
-	memcpy(ask.max_bps, path->max_bps, sizeof(ask.max_bps));
-	admission_claim_make(&ask, &medium, &row->claim);
-}
-
 static int path_list(struct ledger *ledger, const struct path *path, struct ledger_path *row,
-		     uint64_t selector)
+		     uint64_t selector, const struct ledger_link *const links[])
 {
 	bool is_listed =
-		!key_index_add(&ledger->link_paths, &row->by_link,
-			       ledger_key(path->assigned.link)) &&
 		!key_index_add(&ledger->selector_paths, &row->by_selector, selector) &&
 		!key_index_add(&ledger->id_paths, &row->by_id, path->assigned.id) &&
 		!key_index_add(&ledger->tenant_paths, &row->by_tenant, ledger_key(path->tenant)) &&
 		!key_index_add(&ledger->diverse_paths, &row->by_diverse,
 			       ledger_key(path->diverse_from));
 
+	for (int i = 0; i < LEDGER_ROLES && is_listed; i++)
+		is_listed =
+			!links[i] || !key_index_add(&ledger->link_paths, &row->bookings[i].by_link,
+						    ledger_key(links[i]->name));
 	return is_listed ? 0 : -ENOMEM;
 }
 
@@ -167,6 +153,7 @@ int ledger_put(struct ledger *ledger, const struct draft *draft, const struct ob
 	const struct path *path = &object->path;
 	struct selector selector = selector_of(draft, path);
 	struct ledger_path *row = name_index_get(&ledger->paths, object->name);
+	const struct ledger_link *links[LEDGER_ROLES];
 
 	if (row) {
 		path_unlist(ledger, row);
@@ -175,15 +162,18 @@ int ledger_put(struct ledger *ledger, const struct draft *draft, const struct ob
 		if (!row)
 			return -ENOMEM;
 		model_name_set(row->name, object->name);
-		row->by_link.owner = row->by_selector.owner = row->by_id.owner = row;
+		row->by_selector.owner = row->by_id.owner = row;
 		row->by_tenant.owner = row->by_diverse.owner = row;
+		for (int i = 0; i < LEDGER_ROLES; i++) {
+			row->bookings[i].by_link.owner = &row->bookings[i];
+			row->bookings[i].path = row;
+		}
 		if (name_index_set(&ledger->paths, row->name, row)) {
 			free(row);
 			return -ENOMEM;
 		}
 	}
 	row->id = path->assigned.id;
-	row->is_reversed = path->assigned.is_reversed;
 	row->start_ns = path->start_ns;
 	row->end_ns = path_end_ns(path);
 	row->rate_bps =
@@ -192,8 +182,8 @@ int ledger_put(struct ledger *ledger, const struct draft *draft, const struct ob
 		row->end_ns = row->start_ns;
 	row->match_count = path->match_count;
 	row->first_match = path->match[0];
-	path_claim(ledger, path, row);
-	return path_list(ledger, path, row, selector_key(&selector));
+	ledger_book(ledger, path, row, links);
+	return path_list(ledger, path, row, selector_key(&selector), links);
 }
 
 static void rows_free(struct name_index *index)
@@ -272,6 +262,26 @@ static void note_dirty(struct ledger *ledger, const char *name)
 	}
 	if (!ledger->is_stale)
 		model_name_set(ledger->dirty[ledger->dirty_count++], name);
+}
+
+void ledger_note_gateway(struct ledger *ledger, const char *gateway)
+{
+	const struct key_node *node = key_index_first(&ledger->gateway_links, ledger_key(gateway));
+
+	for (; node && !ledger->is_stale; node = key_index_next(node)) {
+		struct ledger_link *link = node->owner;
+		const struct admission_medium before = link->medium;
+		const struct key_node *at =
+			key_index_first(&ledger->link_paths, ledger_key(link->name));
+
+		memset(&link->medium, 0, sizeof(link->medium));
+		ledger_note_medium(ledger, link, before.rtt_ns, before.is_v6);
+		for (; at; at = key_index_next(at)) {
+			const struct ledger_booking *booking = at->owner;
+
+			note_dirty(ledger, booking->path->name);
+		}
+	}
 }
 
 static void on_head(enum model_kind kind, const char *name, void *arg)

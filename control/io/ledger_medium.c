@@ -29,7 +29,7 @@ void ledger_note_traits(struct ledger *ledger, const struct ledger_traits *trait
 		}
 	}
 	*known = *traits;
-	ledger->is_stale = true;
+	ledger_note_gateway(ledger, known->name);
 }
 
 static uint32_t least_set(uint32_t a, uint32_t b)

@@ -10,7 +10,9 @@
 static void gateway_free(struct live_gateway *gateway)
 {
 	if (gateway) {
+		loop_timer_cancel(gateway->live->loop, &gateway->silence);
 		json_decref(gateway->report);
+		json_decref(gateway->unknown);
 		live_samples_clear(&gateway->samples);
 	}
 	free(gateway);
@@ -35,6 +37,14 @@ void live_free(struct live *live)
 	name_index_free(&live->paths);
 }
 
+static void on_silence(struct loop_timer *timer, void *arg)
+{
+	const struct live_gateway *gateway = arg;
+
+	(void)timer;
+	gateway->live->on_heard(gateway->name, gateway->live->arg);
+}
+
 struct live_gateway *live_gateway(struct live *live, const char *name)
 {
 	struct live_gateway *gateway = name_index_get(&live->gateways, name);
@@ -45,6 +55,8 @@ struct live_gateway *live_gateway(struct live *live, const char *name)
 	if (!gateway)
 		return NULL;
 	model_name_set(gateway->name, name);
+	gateway->live = live;
+	gateway->silence = (struct loop_timer){.on_expire = on_silence, .arg = gateway};
 	if (!name_index_set(&live->gateways, gateway->name, gateway))
 		return gateway;
 	free(gateway);
@@ -75,6 +87,19 @@ void live_path_revive(struct live_path *path, const struct object *object)
 		path_machine_init(&path->machine, &object->path.assigned);
 }
 
+void live_note_unknown(struct live_gateway *gateway, const char *path)
+{
+	if (gateway->unknown_report != gateway->report_begun) {
+		json_decref(gateway->unknown);
+		gateway->unknown = NULL;
+		gateway->unknown_report = gateway->report_begun;
+	}
+	if (!gateway->unknown)
+		gateway->unknown = json_array();
+	if (json_array_size(gateway->unknown) < LIVE_UNKNOWN_MAX)
+		json_array_append_new(gateway->unknown, json_string(path));
+}
+
 void live_gateway_forget(struct live *live, const char *name)
 {
 	gateway_free(name_index_remove(&live->gateways, name));
@@ -85,13 +110,36 @@ void live_path_forget(struct live *live, const char *name)
 	path_free(name_index_remove(&live->paths, name));
 }
 
-bool live_gateway_is_fresh(const struct live_gateway *gateway, uint64_t now_ns)
+/*
+ * The last moment at which it counts as heard. Words that it lives do not make up for reports:
+ * facts that are old are none.
+ */
+static uint64_t fresh_until_ns(const struct live_gateway *gateway)
 {
-	uint64_t limit_ns = gateway->alive_ns ? LIVE_ALIVE_SILENCE_NS : LIVE_SILENCE_NS;
+	uint64_t until_ns = gateway->report_ns + LIVE_SILENCE_NS;
 	uint64_t heard_ns =
 		gateway->alive_ns > gateway->report_ns ? gateway->alive_ns : gateway->report_ns;
 
-	return gateway->report_count && now_ns - heard_ns <= limit_ns;
+	if (gateway->alive_ns && heard_ns + LIVE_ALIVE_SILENCE_NS < until_ns)
+		return heard_ns + LIVE_ALIVE_SILENCE_NS;
+	return until_ns;
+}
+
+bool live_gateway_is_fresh(const struct live_gateway *gateway, uint64_t now_ns)
+{
+	return gateway->report_count && now_ns <= fresh_until_ns(gateway);
+}
+
+void live_gateway_heard(struct live_gateway *gateway)
+{
+	struct live *live = gateway->live;
+	bool was_heard = gateway->silence.heap_index;
+
+	if (!live_gateway_is_fresh(gateway, loop_now_ns(live->loop)))
+		return;
+	loop_timer_set(live->loop, &gateway->silence, fresh_until_ns(gateway) + 1);
+	if (!was_heard)
+		live->on_heard(gateway->name, live->arg);
 }
 
 void live_time_now(char text[LIVE_TIME_BYTES])
@@ -116,7 +164,6 @@ static void transport_take(struct live_path_end *end, const struct live_gateway 
 	json_int_t wan_mtu = json_integer_value(json_object_get(from->report, "wan_mtu"));
 	uint32_t room = wan_mtu > TUNNEL_BYTES ? (uint32_t)wan_mtu - TUNNEL_BYTES : UINT32_MAX;
 
-	live_transport_clean(entry);
 	end->packet_bytes = from->traits.lan_mtu < room ? from->traits.lan_mtu : room;
 	if (strcmp(end->gateway, from->name) != 0)
 		live_samples_clear(&end->samples);
@@ -136,7 +183,8 @@ void live_path_report(struct live_path *path, enum model_end end, const struct l
 	json_decref(at->entry);
 	at->entry = json_incref(entry);
 	memcpy(at->gateway, from->name, sizeof(at->gateway));
-	at->report_count = from->report_count;
+	at->report_count = from->report_begun;
+	at->applied = from->told;
 	at->facts = (struct path_end_facts){
 		.is_reported = true,
 		.is_receiving = json_is_true(json_object_get(entry, "receiving")),
@@ -176,6 +224,31 @@ void live_path_traits(const struct live *live, const struct live_path *path,
 	}
 }
 
+/*
+ * What a gateway does by the word of an earlier control still runs, but its numbers are of another
+ * count. What it did for an earlier path of this name is no proof of this one.
+ */
+static bool is_ours(const struct live *live, const struct live_path *path,
+		    const struct live_applied *applied)
+{
+	return applied->term == live->term && applied->revision >= path->first_revision;
+}
+
+/* While a report comes in parts, what the one before said of the others holds. */
+static void end_facts(const struct live *live, const struct live_path *path,
+		      const struct live_path_end *at, const struct live_gateway *gateway,
+		      struct path_end_facts *out)
+{
+	struct live_applied applied = {gateway->applied_revision, gateway->applied_term};
+
+	if (at->report_count >= gateway->report_count && !strcmp(at->gateway, gateway->name)) {
+		applied = at->applied;
+		if (is_ours(live, path, &applied))
+			*out = at->facts;
+	}
+	out->is_current = is_ours(live, path, &applied) && applied.revision >= path->stage_revision;
+}
+
 void live_path_facts(struct live *live, const struct live_path *path, const struct object *object,
 		     const char *const gateways[2], uint64_t now_ns, uint64_t wall_ns,
 		     struct path_facts *facts)
@@ -188,28 +261,19 @@ void live_path_facts(struct live *live, const struct live_path *path, const stru
 	facts->life = object->path.assigned.life;
 	facts->expiry = object->path.assigned.expiry;
 	facts->is_early = object->path.start_ns > wall_ns;
+	facts->is_moving = path_is_moving(&object->path);
+	facts->move_generation = object->path.assigned.move_generation;
 	facts->is_awaited = path->is_inherited && now_ns - live->begin_ns < LIVE_RETURN_NS;
 	facts->proof_generation = object->path.assigned.proof_generation;
 	for (int end = 0; end < 2; end++) {
 		const struct live_gateway *gateway = name_index_get(&live->gateways, gateways[end]);
 		const struct live_path_end *at = &path->ends[end];
 		struct path_end_facts *out = &facts->ends[end];
-		bool is_ours;
 
 		if (!gateway || !live_gateway_is_fresh(gateway, now_ns))
 			continue;
-		/*
-		 * What a gateway does by the word of an earlier control still runs, but its numbers
-		 * are of another count.
-		 */
-		/* What it did for an earlier path of this name is no proof of this one. */
-		is_ours = gateway->applied_term == live->term &&
-			  gateway->applied_revision >= path->first_revision;
-		if (is_ours && at->report_count == gateway->report_count &&
-		    !strcmp(at->gateway, gateway->name))
-			*out = at->facts;
+		end_facts(live, path, at, gateway, out);
 		out->is_fresh = true;
-		out->is_current = is_ours && gateway->applied_revision >= path->stage_revision;
 	}
 	for (int end = 0; end < 2; end++)
 		facts->ends[end].has_certificate = traits[end].certificate[0] != 0;
@@ -222,6 +286,13 @@ static void cause_text(const struct live_path *path, enum path_cause cause, uint
 
 	if (cause == CAUSE_ERROR && json_is_string(error))
 		snprintf(text, size, "gateway %s: %s", gateways[end], json_string_value(error));
+	else if (cause == CAUSE_MOVING && path->is_returning)
+		snprintf(text, size,
+			 "goes back to link %s, which carries it; link %s was not proved",
+			 path->link, path->from);
+	else if (cause == CAUSE_MOVING && path->from[0])
+		snprintf(text, size, "moves to link %s, link %s carries meanwhile", path->link,
+			 path->from);
 	else if (path_cause_has_end(cause))
 		snprintf(text, size, "gateway %s %s", gateways[end], path_cause_text(cause));
 	else

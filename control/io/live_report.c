@@ -5,90 +5,11 @@
 #include "control/io/json_text.h"
 #include "control/io/live.h"
 #include "control/io/live_transport.h"
+#include "control/io/report_check.h"
 
-/*
- * Reports are read for what is needed and kept for what is not known: a gateway may be newer than
- * its control. What is needed must have its type.
- */
-static bool read_number(const struct json_place *place, const char *key, uint64_t max,
-			uint64_t *value)
+static uint64_t number_of(const json_t *report, const char *key)
 {
-	struct json_place member = json_place_member(place, key);
-
-	return json_read_uint(&member, 0, max, value);
-}
-
-static bool is_sha256(const char *text)
-{
-	return strlen(text) == INTENT_CERTIFICATE_BYTES - 1 &&
-	       strspn(text, "0123456789abcdef") == INTENT_CERTIFICATE_BYTES - 1;
-}
-
-static bool digest_is_sound(const struct json_place *place)
-{
-	const char *text = json_read_string(place);
-
-	if (!text)
-		return false;
-	if (is_sha256(text))
-		return true;
-	json_place_fail(place, "invalid-argument", "must be 64 lower-case hexadecimal digits");
-	return false;
-}
-
-/* Of a path: what the gateway runs it with; may be absent. */
-static bool peer_is_sound(const struct json_place *place)
-{
-	struct json_place digest = json_place_member(place, "certificate");
-	uint64_t number;
-
-	if (!place->value)
-		return true;
-	if (!json_is_object(place->value)) {
-		json_place_fail(place, "invalid-argument", "must be an object");
-		return false;
-	}
-	return digest_is_sound(&digest) && read_number(place, "udp_port", UINT16_MAX, &number) &&
-	       read_number(place, "lanes", UINT16_MAX, &number) &&
-	       read_number(place, "lan_mtu", 65535, &number);
-}
-
-static bool path_entry_is_sound(const struct json_place *place)
-{
-	static const char *const flags[] = {"receiving", "proved", "claiming"};
-	struct json_place name = json_place_member(place, "name");
-	struct json_place error = json_place_member(place, "error");
-	struct json_place peer = json_place_member(place, "peer");
-	uint64_t number;
-
-	if (!json_is_object(place->value)) {
-		json_place_fail(place, "invalid-argument", "must be an object");
-		return false;
-	}
-	if (!json_read_string(&name) || !read_number(place, "id", UINT32_MAX, &number) ||
-	    !read_number(place, "generation", UINT32_MAX, &number))
-		return false;
-	for (unsigned int i = 0; i < 3; i++) {
-		struct json_place flag = json_place_member(place, flags[i]);
-
-		if (json_is_boolean(flag.value))
-			continue;
-		json_place_fail(&flag, "invalid-argument", "must be true or false");
-		return false;
-	}
-	return peer_is_sound(&peer) && live_transport_is_sound(place) &&
-	       (!error.value || json_is_null(error.value) || json_read_string(&error));
-}
-
-static bool paths_are_sound(const struct json_place *place)
-{
-	for (size_t i = 0; i < json_array_size(place->value); i++) {
-		struct json_place item = json_place_item(place, i);
-
-		if (!path_entry_is_sound(&item))
-			return false;
-	}
-	return true;
+	return (uint64_t)json_integer_value(json_object_get(report, key));
 }
 
 static void keep_report(struct live_gateway *gateway, const json_t *report)
@@ -111,14 +32,65 @@ static bool read_certificate(const struct json_place *root, const struct gateway
 	memcpy(certificate, before->certificate, TRAITS_CERTIFICATE_BYTES);
 	if (!place.value)
 		return true;
-	if (!json_is_object(place.value)) {
-		json_place_fail(&place, "invalid-argument", "must be an object");
-		return false;
-	}
-	if (!digest_is_sound(&digest))
+	if (!report_check_digest(&digest))
 		return false;
 	memcpy(certificate, json_string_value(digest.value), INTENT_CERTIFICATE_BYTES);
 	return true;
+}
+
+/* What stands in the first part only. */
+static bool take_head(struct live_gateway *gateway, const struct json_place *root, uint64_t now_ns)
+{
+	struct gateway_traits traits;
+
+	if (!report_check_head(root) ||
+	    !read_certificate(root, &gateway->traits, traits.certificate))
+		return false;
+	traits.udp_port = (uint16_t)number_of(root->value, "udp_port");
+	traits.lanes = (uint16_t)number_of(root->value, "lanes");
+	traits.lan_mtu = (uint32_t)number_of(root->value, "lan_mtu");
+	gateway->traits = traits;
+	gateway->report_ns = now_ns;
+	gateway->report_begun++;
+	live_time_now(gateway->report_time);
+	keep_report(gateway, root->value);
+	return true;
+}
+
+/* Parts come in their order, each when the one before was taken. */
+static bool part_is_next(struct live_gateway *gateway, uint64_t part, uint64_t parts,
+			 struct problem *problem)
+{
+	if (!part || (part == gateway->part_next && parts == gateway->parts))
+		return true;
+	problem_set(problem, 409, "report-out-of-order",
+		    "part %llu of %llu does not follow the part before; send the next report from "
+		    "its part 0 on",
+		    (unsigned long long)part, (unsigned long long)parts);
+	problem->is_retryable = true;
+	return false;
+}
+
+static bool read_part(const struct json_place *root, uint64_t *part, uint64_t *parts)
+{
+	struct json_place part_place = json_place_member(root, "part");
+	struct json_place parts_place = json_place_member(root, "parts");
+
+	*part = 0;
+	*parts = 1;
+	if (!part_place.value && !parts_place.value)
+		return true;
+	return json_read_uint(&parts_place, 1, LIVE_PARTS_MAX, parts) &&
+	       json_read_uint(&part_place, 0, *parts - 1, part);
+}
+
+static bool read_applied(const struct json_place *root, struct live_applied *applied)
+{
+	struct json_place revision = json_place_member(root, "revision");
+	struct json_place term = json_place_member(root, "term");
+
+	return json_read_uint(&revision, 0, INT64_MAX, &applied->revision) &&
+	       json_read_uint(&term, 0, INT64_MAX, &applied->term);
 }
 
 bool live_report(struct live_gateway *gateway, const json_t *report, uint64_t now_ns,
@@ -126,32 +98,28 @@ bool live_report(struct live_gateway *gateway, const json_t *report, uint64_t no
 {
 	struct json_place root = json_place_root(report, problem);
 	struct json_place paths = json_place_member(&root, "paths");
-	uint64_t revision, term, lan_mtu, udp_port, lanes;
-	struct gateway_traits traits;
+	struct live_applied applied;
+	uint64_t part, parts;
 
 	if (!json_is_object(report) || !json_is_array(paths.value)) {
 		json_place_fail(json_is_object(report) ? &paths : &root, "invalid-argument",
 				"must be an %s", json_is_object(report) ? "array" : "object");
 		return false;
 	}
-	if (!read_number(&root, "revision", INT64_MAX, &revision) ||
-	    !read_number(&root, "term", INT64_MAX, &term) ||
-	    !read_number(&root, "lan_mtu", 65535, &lan_mtu) ||
-	    !read_number(&root, "udp_port", UINT16_MAX, &udp_port) ||
-	    !read_number(&root, "lanes", UINT16_MAX, &lanes) || !paths_are_sound(&paths) ||
-	    !live_links_are_sound(&root) ||
-	    !read_certificate(&root, &gateway->traits, traits.certificate))
+	if (!read_applied(&root, &applied) || !read_part(&root, &part, &parts) ||
+	    !report_check_paths(&paths) || !part_is_next(gateway, part, parts, problem) ||
+	    (!part && !take_head(gateway, &root, now_ns)))
 		return false;
-	gateway->applied_revision = revision;
-	gateway->applied_term = term;
-	traits.udp_port = (uint16_t)udp_port;
-	traits.lanes = (uint16_t)lanes;
-	traits.lan_mtu = (uint32_t)lan_mtu;
-	gateway->traits = traits;
-	gateway->report_count++;
 	gateway->report_ns = now_ns;
-	live_time_now(gateway->report_time);
-	keep_report(gateway, report);
+	gateway->told = applied;
+	gateway->parts = (uint32_t)parts;
+	gateway->part_next = (uint32_t)part + 1;
+	if (part + 1 < parts)
+		return true;
+	/* What it did not name, it does not have. */
+	gateway->report_count = gateway->report_begun;
+	gateway->applied_revision = applied.revision;
+	gateway->applied_term = applied.term;
 	return true;
 }
 
@@ -215,9 +183,9 @@ static json_t *notice_json(const struct live_path *path, const struct object *ob
 static json_t *end_json(const struct live_path *path, const struct object *object, int end,
 			const char *gateway, bool is_fresh)
 {
-	static const char *const keys[] = {"rtt_ns",	   "error",	"keys",
-					   "counters",	   "transport", "retain_buffers",
-					   "hold_buffers", NULL};
+	static const char *const keys[] = {"rtt_ns",	     "error",	     "moving",
+					   "keys",	     "counters",     "transport",
+					   "retain_buffers", "hold_buffers", NULL};
 	const struct live_path_end *at = &path->ends[end];
 	json_t *json = json_pack("{s:s, s:s, s:b, s:b, s:b, s:n, s:o}", "name", gateway, "site",
 				 object->path.ends[end].site, "receiving", at->facts.is_receiving,
@@ -286,5 +254,9 @@ json_t *live_path_json(const struct live *live, const struct live_path *path,
 			 ends_json(path, object, gateways, is_fresh));
 	json_object_set_new(json, "transport", live_path_transport_json(path, is_fresh));
 	add_deadlines(assigned, json);
+	if (object->path.protection)
+		json_object_set_new(json, "backup", json_string(assigned->backup));
+	if (path_is_moving(&object->path))
+		json_object_set_new(json, "moving", live_path_move_json(object));
 	return json;
 }

@@ -6,69 +6,12 @@
 #include "control/core/units.h"
 
 /* Looks for rates are at least so far apart: reports may follow each other at once. */
-#define SAMPLE_NS      900000000ull
-#define NS_PER_S       1000000000.0
-#define LINK_ENTRY_MAX 255
+#define SAMPLE_NS 900000000ull
+#define NS_PER_S  1000000000.0
 
 static const char *const turn_keys[] = {"transport", "retain_buffers", "hold_buffers", NULL};
 
 /* ---- reading ---- */
-
-static bool is_object_or_absent(const struct json_place *place)
-{
-	if (!place->value || json_is_object(place->value))
-		return true;
-	json_place_fail(place, "invalid-argument", "must be an object");
-	return false;
-}
-
-bool live_transport_is_sound(const struct json_place *path_entry)
-{
-	for (const char *const *key = turn_keys; *key; key++) {
-		struct json_place member = json_place_member(path_entry, *key);
-
-		if (!is_object_or_absent(&member))
-			return false;
-	}
-	return true;
-}
-
-bool live_links_are_sound(const struct json_place *report)
-{
-	struct json_place links = json_place_member(report, "links");
-	uint64_t id;
-
-	if (!links.value)
-		return true;
-	if (!json_is_array(links.value)) {
-		json_place_fail(&links, "invalid-argument", "must be an array");
-		return false;
-	}
-	for (size_t i = 0; i < json_array_size(links.value); i++) {
-		struct json_place item = json_place_item(&links, i);
-		struct json_place member = json_place_member(&item, "id");
-
-		if (!is_object_or_absent(&item) || !json_read_uint(&member, 1, LINK_ENTRY_MAX, &id))
-			return false;
-	}
-	return true;
-}
-
-void live_transport_clean(json_t *entry)
-{
-	for (const char *const *key = turn_keys; *key; key++) {
-		json_t *object = json_object_get(entry, *key);
-		void *next, *at = json_object_iter(object);
-
-		for (; at; at = next) {
-			const json_t *value = json_object_iter_value(at);
-
-			next = json_object_iter_next(object, at);
-			if (!json_is_integer(value) || json_integer_value(value) < 0)
-				json_object_del(object, json_object_iter_key(at));
-		}
-	}
-}
 
 void live_transport_keep(json_t *entry, const json_t *former)
 {

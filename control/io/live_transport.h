@@ -6,15 +6,7 @@
  */
 #pragma once
 
-#include "control/io/json_place.h"
 #include "control/io/live.h"
-
-/* Objects where there are any; the problem says where not. What is in them is the gateway's. */
-bool live_transport_is_sound(const struct json_place *path_entry);
-bool live_links_are_sound(const struct json_place *report);
-
-/* Leaves numbers only: the status tells what it was told. */
-void live_transport_clean(json_t *entry);
 
 /* What the new entry does not tell of, it takes over from the former one (NULL: there is none). */
 void live_transport_keep(json_t *entry, const json_t *former);

@@ -58,16 +58,45 @@ static bool commit_read(const struct json_place *spec, struct path *path)
 	return false;
 }
 
+/* "1:1" is a second link at hand; over several at once comes later. */
+static bool protection_read(const struct json_place *place, struct path *path)
+{
+	const char *name = json_read_string(place);
+
+	if (!name)
+		return false;
+	path->protection = model_protection_find(name);
+	if (path->protection < PROTECTION_COUNT)
+		return true;
+	if (!strcmp(name, "spray"))
+		json_place_fail(
+			place, "invalid-argument",
+			"gateways do not send over several links at once yet; \"1:1\" keeps "
+			"a second link ready");
+	else
+		json_place_fail(place, "invalid-argument", "must be \"none\" or \"1:1\"");
+	return false;
+}
+
+static bool route_read(const struct json_place *spec, struct path *path)
+{
+	struct json_place rtt_max = json_place_member(spec, "rtt_max");
+	struct json_place diverse_from = json_place_member(spec, "diverse_from");
+	struct json_place protection = json_place_member(spec, "protection");
+	struct json_place link = json_place_member(spec, "link");
+
+	return (!rtt_max.value || time_read(&rtt_max, 1, INTENT_RTT_MAX_NS, &path->rtt_max_ns)) &&
+	       (!diverse_from.value || json_read_name(&diverse_from, path->diverse_from)) &&
+	       (!protection.value || protection_read(&protection, path)) &&
+	       (!link.value || json_read_name(&link, path->pin));
+}
+
 bool path_terms_read(const struct json_place *spec, struct path *path)
 {
 	struct json_place tenant = json_place_member(spec, "tenant");
-	struct json_place rtt_max = json_place_member(spec, "rtt_max");
-	struct json_place diverse_from = json_place_member(spec, "diverse_from");
 	struct json_place lease = json_place_member(spec, "lease");
 
-	return (!tenant.value || json_read_name(&tenant, path->tenant)) &&
-	       (!rtt_max.value || time_read(&rtt_max, 1, INTENT_RTT_MAX_NS, &path->rtt_max_ns)) &&
-	       (!diverse_from.value || json_read_name(&diverse_from, path->diverse_from)) &&
+	return (!tenant.value || json_read_name(&tenant, path->tenant)) && route_read(spec, path) &&
 	       (!lease.value ||
 		time_read(&lease, PATH_LEASE_MIN_NS, PATH_LEASE_MAX_NS, &path->lease_ns)) &&
 	       window_read(spec, path) && commit_read(spec, path);
@@ -81,6 +110,11 @@ void path_terms_json(const struct path *path, json_t *json)
 		json_object_set_new(json, "rtt_max", time_json(path->rtt_max_ns));
 	if (path->diverse_from[0])
 		json_object_set_new(json, "diverse_from", json_string(path->diverse_from));
+	if (path->protection)
+		json_object_set_new(json, "protection",
+				    json_string(model_protection_name(path->protection)));
+	if (path->pin[0])
+		json_object_set_new(json, "link", json_string(path->pin));
 	if (path->start_ns)
 		json_object_set_new(json, "start", instant_json(path->start_ns));
 	if (path->end_ns)

@@ -18,6 +18,7 @@ static const struct {
 	{410, "Gone"},
 	{412, "Precondition Failed"},
 	{415, "Unsupported Media Type"},
+	{422, "Unprocessable Content"},
 	{500, "Internal Server Error"},
 	{503, "Service Unavailable"},
 };

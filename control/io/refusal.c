@@ -14,7 +14,7 @@ static const char *member_of(const struct admission_verdict *verdict)
 	case ADMISSION_LATENCY:
 		return "/rtt_max";
 	case ADMISSION_NO_DISJOINT:
-		return "/diverse_from";
+		return verdict->lacks_second ? "/protection" : "/diverse_from";
 	case ADMISSION_QUOTA:
 		return verdict->resource == ADMISSION_TENANT_RATE ? "/rate_bps" : "/max_bps";
 	case ADMISSION_NO_BANDWIDTH:
@@ -51,7 +51,8 @@ static void binding_text(const struct path *path, const struct admission_verdict
 			 numbers[0]);
 		return;
 	}
-	snprintf(text, size, "%s %s%s%s: it needs %s, and %s of %s are booked from %s",
+	snprintf(text, size, "%s%s %s%s%s: it needs %s, and %s of %s are booked from %s",
+		 verdict->lacks_second ? "its backup would be on " : "",
 		 is_rate ? "link" : "buffers of gateway", is_rate ? link->name : link->gateways[at],
 		 is_rate ? " leaving site " : "", is_rate ? path->ends[end].site : "", numbers[0],
 		 numbers[1], numbers[2], when);
@@ -66,6 +67,13 @@ static void refusal_text(const struct path *path, const struct admission_verdict
 	units_format_time(path->rtt_max_ns, limit, sizeof(limit));
 	switch (verdict->code) {
 	case ADMISSION_NO_ROUTE:
+		if (path->pin[0]) {
+			snprintf(text, size,
+				 "link %s, which it asks for, is not up or does not "
+				 "join %s and %s",
+				 path->pin, a, z);
+			return;
+		}
 		snprintf(text, size, "no link that is up joins %s and %s", a, z);
 		return;
 	case ADMISSION_LATENCY:
@@ -73,7 +81,15 @@ static void refusal_text(const struct path *path, const struct admission_verdict
 			 limit);
 		return;
 	case ADMISSION_NO_DISJOINT:
-		snprintf(text, size, "no link from %s to %s shares no risk with path %s", a, z,
+		if (verdict->lacks_second) {
+			snprintf(text, size,
+				 "there is no second link from %s to %s that shares no "
+				 "risk with the first, for its backup",
+				 a, z);
+			return;
+		}
+		snprintf(text, size, "no link from %s to %s shares no risk with %s%s", a, z,
+			 path->diverse_from[0] ? "path " : "the paths that must stay apart from it",
 			 path->diverse_from);
 		return;
 	default:
@@ -112,40 +128,63 @@ static json_t *offer_json(const struct object *asked, const struct object *offer
 }
 
 /* Admission knows links and gateways; an offer must please the other rules too. */
-static bool offer_holds(const struct rules *rules, const struct object *offered,
-			const struct admission_claim *claim)
+static bool offer_holds(const struct rules *rules, const struct object *offered)
 {
 	const char *member;
+	uint64_t last_ns;
 	char text[400];
 
-	return !rules_find_quota(rules, offered, claim, text, sizeof(text), &member) &&
+	return !rules_find_quota(rules, offered, text, sizeof(text), &member, &last_ns) &&
 	       !rules_find_conflict(rules, offered);
 }
 
 static json_t *offers_json(const struct rules *rules, const struct draft_item *item,
-			   const struct admission_verdict *verdict,
-			   const struct ledger_link *const links[])
+			   const struct admission_verdict *verdict)
 {
 	struct object *offered = malloc(sizeof(*offered));
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < verdict->offer_count && offered; i++) {
 		const struct admission_offer *offer = &verdict->offers[i];
-		const struct ledger_link *link = links[offer->option];
-		bool is_reversed =
-			strcmp(link->sites[END_A], item->object.path.ends[END_A].site) != 0;
-		struct admission_medium medium = ledger_medium(link, is_reversed);
-		struct admission_claim claim;
 
 		*offered = item->object;
 		offer_take(&offered->path, offer);
-		admission_claim_make(&offer->ask, &medium, &claim);
-		if (offer_holds(rules, offered, &claim))
+		if (offer_holds(rules, offered))
 			json_array_append_new(list, offer_json(&item->object, offered,
 							       admission_offer_name(offer->kind)));
 	}
 	free(offered);
 	return list;
+}
+
+void rules_note_refused(const struct rules *rules, const struct object *object,
+			const struct admission_verdict *verdict)
+{
+	const struct path *path = &object->path;
+	bool is_kept = path->assigned.cluster[0];
+	struct refused *refused = rules->refused;
+
+	if (!refused || refused->why != REFUSED_OTHER || problem_is_set(rules->problem))
+		return;
+	refused->why = verdict ? REFUSED_ROOM : REFUSED_HORIZON;
+	refused->kind = is_kept ? KIND_CLUSTER : KIND_PATH;
+	model_name_set(refused->name, is_kept ? path->assigned.cluster : object->name);
+	for (int end = 0; end < 2; end++) {
+		memcpy(refused->sites[end], path->ends[end].site, MODEL_NAME_BYTES);
+		if (path->rate_bps[end] > refused->rate_bps)
+			refused->rate_bps = path->rate_bps[end];
+	}
+	refused->has_pair = is_kept;
+	for (uint32_t i = 0; verdict && i < verdict->offer_count; i++) {
+		const struct admission_offer *offer = &verdict->offers[i];
+
+		if (offer->kind == ADMISSION_OFFER_START) {
+			refused->later_ns = offer->ask.start_ns;
+			refused->later_end_ns = offer->ask.end_ns;
+		} else if (offer->kind == ADMISSION_OFFER_WINDOW) {
+			refused->end_ns = offer->ask.end_ns;
+		}
+	}
 }
 
 void rules_refuse_path(const struct rules *rules, const struct draft_item *item,
@@ -156,8 +195,12 @@ void rules_refuse_path(const struct rules *rules, const struct draft_item *item,
 
 	if (problem_is_set(rules->problem))
 		return;
+	if (verdict->code >= ADMISSION_NO_BANDWIDTH)
+		rules_note_refused(rules, &item->object, verdict);
 	refusal_text(&item->object.path, verdict, links, text, sizeof(text));
 	rules_refuse(rules, item, admission_code_name(verdict->code), member_of(verdict),
 		     "path %s: %s", item->name, text);
-	problem_offer(rules->problem, offers_json(rules, item, verdict, links));
+	/* A path of a cluster cannot be put by itself: what is offered is a cluster. */
+	if (!item->object.path.assigned.cluster[0])
+		problem_offer(rules->problem, offers_json(rules, item, verdict));
 }

@@ -34,8 +34,9 @@ json_t *link_spec_json(const struct object *object);
 bool path_spec_read(const struct json_place *spec, struct object *object);
 json_t *path_spec_json(const struct object *object);
 /* Of a path's spec: for whom, how long and by which ways; path_terms_known are the members. */
-#define PATH_TERMS_KNOWN \
-	"tenant", "rtt_max", "diverse_from", "start", "end", "lease", "commit", "hold"
+#define PATH_TERMS_KNOWN                                                                    \
+	"tenant", "rtt_max", "diverse_from", "protection", "link", "start", "end", "lease", \
+		"commit", "hold"
 bool path_terms_read(const struct json_place *spec, struct path *path);
 /* Adds those that are set. */
 void path_terms_json(const struct path *path, json_t *json);

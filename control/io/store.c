@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/io/store_internal.h"
+#include "control/io/store_snapshot.h"
 
 #define NS_PER_S  1000000000ull
 #define NS_PER_MS 1000000ull
@@ -33,6 +34,7 @@ void store_txn_free(struct store_txn *txn)
 	for (size_t i = 0; i < txn->count; i++)
 		stored_drop(txn->items[i].stored);
 	usage_batch_free(txn->usage);
+	answer_batch_free(txn->answers);
 	free(txn);
 }
 
@@ -109,6 +111,12 @@ int store_commit(struct store *store, const struct store_change *changes, size_t
 		store_txn_free(txn);
 		return -ENOMEM;
 	}
+	if (ticket && ticket->answers) {
+		txn->answers = ticket->answers;
+		ticket->answers = NULL;
+		for (size_t i = 0; i < txn->answers->count; i++)
+			txn->answers->rows[i].revision = txn->revision;
+	}
 	store_view_commit(store, txn);
 	store_thread_push(&store->thread, txn);
 	return 0;
@@ -178,17 +186,18 @@ static int open_files(struct store *store, char *error, size_t size)
 	static unsigned int memory_count;
 	const struct store_config *config = &store->config;
 	const char *path = config->path;
-	char memory[64];
 
 	if (!strcmp(path, STORE_MEMORY)) {
-		snprintf(memory, sizeof(memory), "file:/causeway-%d-%u?vfs=memdb", (int)getpid(),
-			 memory_count++);
-		path = memory;
+		snprintf(store->memory, sizeof(store->memory), "file:/causeway-%d-%u?vfs=memdb",
+			 (int)getpid(), memory_count++);
+		path = store->memory;
 	} else {
 		store->lock_fd = store_lock(path, error, size);
 		if (store->lock_fd < 0)
 			return -1;
 	}
+	store->path = path;
+	store_snapshot_sweep(store);
 	if (store_file_open(&store->writer, path, config->vfs, error, size) ||
 	    store_file_open(&store->reader, path, config->vfs, error, size))
 		return -1;
@@ -257,6 +266,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	store_snapshot_stop(store);
 	loop_cancel(store->loop, &store->done_op);
 	cancel_all(store_thread_stop(&store->thread));
 	if (store->thread.event_fd >= 0)

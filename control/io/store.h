@@ -30,6 +30,7 @@
 #define STORE_RESTORE_REVISIONS 1000000
 
 struct store;
+struct answer_batch;
 
 struct store_config {
 	const char *path;	 /* the file, or STORE_MEMORY: gone with the process */
@@ -60,6 +61,9 @@ struct store_change {
 struct store_ticket {
 	void (*on_done)(struct store_ticket *ticket, int status, uint64_t revision);
 	const char *actor; /* who asked for it, for the log; copied; NULL: control itself */
+	/* Written in the same transaction (store_answer.h); the store's after a 0 of store_commit.
+	 */
+	struct answer_batch *answers;
 };
 
 struct store_event {
@@ -165,6 +169,8 @@ int store_history(struct store *store, enum model_kind kind, const char *name, u
  * and one line in error.
  */
 int store_backup(const char *path, const char *to, char *error, size_t size);
+/* Is it a store, and undamaged? 0, or -1 and one line in error. */
+int store_backup_check(const char *path, char *error, size_t size);
 /*
  * Makes `from` the content of the store at path, in one transaction: afterwards it is all of it or
  * what was there. Term and revision go on above both, so that no gateway and no watcher takes new

@@ -43,7 +43,10 @@ int store_lock(const char *path, char *error, size_t size)
 static sqlite3 *open_existing(const char *path, char *error, size_t size)
 {
 	sqlite3 *db = NULL;
-	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	/* A store in memory, of this process. */
+	bool is_uri = !strncmp(path, "file:", 5);
+	int code = sqlite3_open_v2(path, &db, flags | (is_uri ? SQLITE_OPEN_URI : 0), NULL);
 
 	if (!code)
 		code = sqlite3_busy_timeout(db, 5000);
@@ -161,6 +164,15 @@ int store_backup(const char *path, const char *to, char *error, size_t size)
 	return ret;
 }
 
+int store_backup_check(const char *path, char *error, size_t size)
+{
+	sqlite3 *db = open_existing(path, error, size);
+	int ret = db ? check_content(db, path, error, size) : -1;
+
+	sqlite3_close(db);
+	return ret;
+}
+
 /* The backup as it will be: on from whatever gateways and watchers may have seen. */
 static int prepare(struct store_file *image, sqlite3 *from, struct store_file *target)
 {
@@ -208,12 +220,13 @@ static int restore_over(struct store_file *target, sqlite3 *from, const char *pa
 	}
 	if (!code)
 		code = copy(target->db, image.db);
-	if (!code)
-		code = sqlite3_wal_checkpoint_v2(target->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-						 NULL);
 	if (code)
 		snprintf(error, size, "%s cannot be written: %s; what was there is still there",
 			 path, sqlite3_errstr(code));
+	else
+		/* It is durable in the log; somebody who still reads may keep it there. */
+		(void)sqlite3_wal_checkpoint_v2(target->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+						NULL);
 	store_file_close(&image);
 	return code ? -1 : 0;
 }

@@ -30,7 +30,10 @@ static const char later_schema[] =
 	"CREATE INDEX IF NOT EXISTS usage_by_path ON usage(path, begin_ns, tenant);"
 	"CREATE TABLE IF NOT EXISTS meter(path TEXT, gateway TEXT, time_ns INTEGER NOT NULL,"
 	" text TEXT NOT NULL, PRIMARY KEY(path, gateway)) WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS meter_by_time ON meter(time_ns);";
+	"CREATE INDEX IF NOT EXISTS meter_by_time ON meter(time_ns);"
+	"CREATE TABLE IF NOT EXISTS answer(number INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL,"
+	" caller INTEGER NOT NULL, id TEXT NOT NULL, request TEXT NOT NULL,"
+	" revision INTEGER NOT NULL, etag INTEGER NOT NULL, status INTEGER NOT NULL, text TEXT);";
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_LOG] = "INSERT INTO log VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
@@ -63,6 +66,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_METER_GET] = "SELECT text FROM meter WHERE path = ?1 AND gateway = ?2",
 	[STATEMENT_METER_PUT] = "INSERT OR REPLACE INTO meter VALUES(?1, ?2, ?3, ?4)",
 	[STATEMENT_METER_PRUNE] = "DELETE FROM meter WHERE time_ns < ?1",
+	[STATEMENT_ANSWERS] = "SELECT * FROM answer ORDER BY number",
+	[STATEMENT_ANSWER_PUT] = "REPLACE INTO answer VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[STATEMENT_ANSWER_DELETE] = "DELETE FROM answer WHERE number = ?1",
 };
 
 static int number_of(sqlite3 *db, const char *query, uint64_t *number)
@@ -354,6 +360,8 @@ static int write_all(struct store_file *file, const struct store_txn *first)
 			code = write_item(file, txn, i);
 		if (txn->usage && !code)
 			code = store_usage_write(file, txn->usage);
+		if (txn->answers && !code)
+			code = store_answers_write(file, txn->answers);
 		last = txn;
 	}
 	if (!code)
@@ -367,7 +375,7 @@ int store_file_write(struct store_file *file, const struct store_txn *first)
 	int code;
 
 	for (const struct store_txn *txn = first; txn; txn = txn->next)
-		is_empty &= !txn->count && !txn->usage;
+		is_empty &= !txn->count && !txn->usage && !txn->answers;
 	if (is_empty)
 		return SQLITE_OK;
 	code = sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);

@@ -1,8 +1,8 @@
 /*
  * What the files of the store share; nobody else includes it. store.c opens, closes and commits,
  * store_view.c holds the two views and the watches, store_thread.c makes commits durable,
- * store_file.c, store_usage.c and store_load.c speak SQLite, store_log.c reads the log,
- * store_backup.c copies files.
+ * store_file.c, store_usage.c, store_answer.c and store_load.c speak SQLite, store_log.c reads the
+ * log, store_backup.c copies files.
  *
  * Control's thread owns struct store and what it leads to, but for struct store_thread's members
  * under its lock, and the writing connection, which is the thread's while that runs. An object is
@@ -16,6 +16,7 @@
 
 #include "control/io/name_index.h"
 #include "control/io/store.h"
+#include "control/io/store_answer.h"
 #include "control/io/store_usage.h"
 
 struct stored {
@@ -35,8 +36,9 @@ struct store_txn {
 	struct store_ticket *ticket;
 	uint64_t revision; /* the new one; of an empty one the head's */
 	uint64_t time_ns;
-	int status;		   /* the thread's answer */
-	struct usage_batch *usage; /* instead of items; NULL: none */
+	int status;		      /* the thread's answer */
+	struct usage_batch *usage;    /* instead of items; NULL: none */
+	struct answer_batch *answers; /* beside items or instead of them; NULL: none */
 	char actor[STORE_ACTOR_BYTES];
 	size_t count;
 	struct store_item items[];
@@ -64,6 +66,9 @@ enum store_statement {
 	STATEMENT_METER_GET,
 	STATEMENT_METER_PUT,
 	STATEMENT_METER_PRUNE,
+	STATEMENT_ANSWERS,
+	STATEMENT_ANSWER_PUT,
+	STATEMENT_ANSWER_DELETE,
 	STATEMENT_COUNT
 };
 
@@ -107,6 +112,9 @@ struct store {
 	struct store_thread thread;
 	struct loop_op done_op;
 	int lock_fd;
+	const char *path;		 /* SQLite's name of it */
+	char memory[64];		 /* path, of a store in memory */
+	struct store_snapshot *snapshot; /* under way; NULL: none */
 };
 
 /* store.c */
@@ -151,6 +159,9 @@ int store_file_check(sqlite3 *db, const char *path, char *error, size_t size);
 
 /* store_usage.c: a batch, inside a transaction that is open. SQLite's code. */
 int store_usage_write(struct store_file *file, const struct usage_batch *batch);
+
+/* store_answer.c: likewise. */
+int store_answers_write(struct store_file *file, const struct answer_batch *batch);
 
 /* store_load.c */
 /* Reads all objects into a store's views; -1 and one line in error. store NULL: only tries. */

@@ -9,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "control/io/tls_revocation.h"
+
 static const unsigned char alpn_h2[] = {2, 'h', '2'};
 
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
@@ -23,6 +25,21 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
+}
+
+/* Without the extension OpenSSL does not ask choose_protocol, and would go on. */
+static int want_protocols(SSL *ssl, int *alert, void *arg)
+{
+	const unsigned char *data;
+	size_t len;
+
+	(void)arg;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+				      &data, &len) == 1)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	ERR_raise(ERR_LIB_SSL, SSL_R_NO_APPLICATION_PROTOCOL);
+	*alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+	return SSL_CLIENT_HELLO_ERROR;
 }
 
 /* OpenSSL would ask at the terminal. */
@@ -107,6 +124,13 @@ static bool is_given(const char *path)
 	return path && path[0];
 }
 
+static int trust_load(SSL_CTX *tls, const struct tls_files *files, char *error, size_t size)
+{
+	if (ca_load(tls, files->ca, error, size))
+		return -1;
+	return is_given(files->crl) ? tls_revocation_load(tls, files->crl, error, size) : 0;
+}
+
 static SSL_CTX *mutual(const SSL_METHOD *method, const struct tls_files *files, char *error,
 		       size_t size)
 {
@@ -120,7 +144,7 @@ static SSL_CTX *mutual(const SSL_METHOD *method, const struct tls_files *files, 
 	if (!tls)
 		return NULL;
 	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	if (!ca_load(tls, files->ca, error, size) && !identity_load(tls, files, error, size))
+	if (!trust_load(tls, files, error, size) && !identity_load(tls, files, error, size))
 		return tls;
 	SSL_CTX_free(tls);
 	return NULL;
@@ -130,8 +154,10 @@ SSL_CTX *tls_context_server(const struct tls_files *files, char *error, size_t s
 {
 	SSL_CTX *tls = mutual(TLS_server_method(), files, error, size);
 
-	if (tls)
+	if (tls) {
+		SSL_CTX_set_client_hello_cb(tls, want_protocols, NULL);
 		SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
+	}
 	return tls;
 }
 
@@ -142,7 +168,7 @@ SSL_CTX *tls_context_peer(const struct tls_files *files, char *error, size_t siz
 
 static int client_load(SSL_CTX *tls, const struct tls_files *files, char *error, size_t size)
 {
-	if (is_given(files->ca) && ca_load(tls, files->ca, error, size))
+	if (is_given(files->ca) && trust_load(tls, files, error, size))
 		return -1;
 	if (!is_given(files->ca))
 		SSL_CTX_set_default_verify_paths(tls);

@@ -17,6 +17,7 @@ struct tls_files {
 	const char *ca; /* who is trusted to vouch for the other end; client, none: the system's */
 	const char *cert; /* the own chain, leaf first */
 	const char *key;
+	const char *crl; /* what the authorities in ca have taken back; none: nothing */
 };
 
 /*

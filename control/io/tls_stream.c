@@ -10,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "control/io/tls_identity.h"
+#include "control/io/tls_revocation.h"
 
 struct tls_stream {
 	SSL *ssl;
@@ -137,6 +138,11 @@ bool tls_stream_identity(const struct tls_stream *stream, const char *domain,
 		return true;
 	*identity = (struct identity){.role = ROLE_NONE};
 	return false;
+}
+
+bool tls_stream_is_revoked(const struct tls_stream *stream, const SSL_CTX *tls)
+{
+	return tls_revocation_hits(tls, stream->ssl);
 }
 
 /*

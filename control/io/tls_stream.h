@@ -46,6 +46,8 @@ void tls_stream_shut(struct tls_stream *stream);
 
 /* One line about the first failure; "" while there is none. */
 const char *tls_stream_error(const struct tls_stream *stream);
+/* Has this context, perhaps a newer one, a list with what the other end showed? */
+bool tls_stream_is_revoked(const struct tls_stream *stream, const SSL_CTX *tls);
 /* Who the other end's certificate says it is; false, and ROLE_NONE, when it does not say. */
 bool tls_stream_identity(const struct tls_stream *stream, const char *domain,
 			 struct identity *identity);

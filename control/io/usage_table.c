@@ -1,59 +1,16 @@
-#include "control/io/usage_table.h"
+#include "control/io/usage_table_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "control/io/name_index.h"
-
-#define NS_PER_S   1000000000ull
-#define NS_PER_DAY (86400 * NS_PER_S)
-#define LATE_NS	   10000000ull
-#define DAYS_MAX   100000 /* fits 64 bits */
-/* A meter that stands still is written so often, and forgotten when it was not for so long. */
-#define METER_TOUCH_NS NS_PER_DAY
-#define METER_KEEP_NS  (30 * NS_PER_DAY)
+#define LATE_NS	 10000000ull
+#define DAYS_MAX 100000 /* fits 64 bits */
+/* Between writes that do not wait for the interval's end. */
+#define HURRY_NS NS_PER_S
 /* Writes without a word of the path, after which it is read from the store when it comes back. */
 #define IDLE_MAX 2
-
-struct usage_gateway {
-	struct usage_gateway *next;
-	char name[MODEL_NAME_BYTES];
-	struct usage_meter meter;
-	uint64_t written_ns;
-	bool is_dirty;
-};
-
-struct usage_path {
-	struct usage_row row; /* of the present interval */
-	bool has_row;
-	unsigned int idle; /* writes since the last report */
-	struct usage_gateway *gateways;
-};
-
-/* A row of an interval, or of a tenant, that is over. */
-struct usage_closed {
-	struct usage_closed *next;
-	struct usage_row row;
-};
-
-/* Outlives the table when the store is slower than that. */
-struct usage_flight {
-	struct store_ticket ticket;
-	struct usage_table *table; /* NULL: gone */
-};
-
-struct usage_table {
-	struct loop *loop;
-	struct store *store;
-	struct name_index paths; /* struct usage_path */
-	struct usage_closed *closed;
-	struct usage_flight *flight; /* the write under way; NULL: none */
-	struct loop_timer timer;
-	uint64_t interval_ns, keep_ns;
-	bool is_stopped;
-};
 
 static uint64_t wall_ns(void)
 {
@@ -155,6 +112,20 @@ static bool row_begin(struct usage_table *table, struct usage_path *path, const 
 	return true;
 }
 
+/* Some paths are urgent: the timer comes now, or a second after the last write. */
+static void hurry(struct usage_table *table)
+{
+	uint64_t now_ns = loop_now_ns(table->loop), due_ns = now_ns;
+
+	if (table->written_ns && table->written_ns + HURRY_NS > now_ns)
+		due_ns = table->written_ns + HURRY_NS;
+	if (table->is_stopped || due_ns >= table->due_ns)
+		return;
+	table->is_hurried = true;
+	table->due_ns = due_ns;
+	loop_timer_set(table->loop, &table->timer, due_ns);
+}
+
 static void note_guaranteed(struct usage_row *row, const struct path *path)
 {
 	for (unsigned int way = 0; way < 2; way++) {
@@ -174,6 +145,11 @@ void usage_table_report(struct usage_table *table, const struct object *object, 
 		return;
 	path->idle = 0;
 	usage_reading_read(entry, boot, &reading);
+	/* Nobody but us knows what the gateway's last life told. */
+	if (gateway->is_dirty && reading.epoch != gateway->meter.now.epoch) {
+		path->is_urgent = true;
+		hurry(table);
+	}
 	if (usage_meter_read(&gateway->meter, &reading, end, &path->row.record))
 		gateway->is_dirty = path->has_row = true;
 	if (json_is_true(json_object_get(entry, "claiming")))
@@ -183,71 +159,6 @@ void usage_table_report(struct usage_table *table, const struct object *object, 
 }
 
 /* ---- writing ---- */
-
-static bool gateway_is_due(const struct usage_gateway *gateway, uint64_t now_ns)
-{
-	return gateway->is_dirty || gateway->written_ns + METER_TOUCH_NS < now_ns;
-}
-
-static void batch_size(const struct usage_table *table, uint64_t now_ns, size_t *rows,
-		       size_t *readings)
-{
-	*rows = *readings = 0;
-	for (const struct usage_closed *at = table->closed; at; at = at->next)
-		++*rows;
-	for (size_t i = 0; i < table->paths.count; i++) {
-		const struct usage_path *path = table->paths.entries[i].value;
-
-		*rows += path->has_row;
-		for (const struct usage_gateway *at = path->gateways; at; at = at->next)
-			*readings += gateway_is_due(at, now_ns);
-	}
-}
-
-static void batch_path(struct usage_batch *batch, struct usage_path *path)
-{
-	if (path->has_row)
-		batch->rows[batch->row_count++] = path->row;
-	memset(&path->row.record, 0, sizeof(path->row.record));
-	path->has_row = false;
-	for (struct usage_gateway *at = path->gateways; at; at = at->next) {
-		struct usage_reading_row *row;
-
-		if (!gateway_is_due(at, batch->time_ns))
-			continue;
-		row = &batch->readings[batch->reading_count++];
-		memcpy(row->path, path->row.path, sizeof(row->path));
-		memcpy(row->gateway, at->name, sizeof(row->gateway));
-		row->meter = at->meter;
-		at->written_ns = batch->time_ns;
-		at->is_dirty = false;
-	}
-}
-
-/* Takes all that was counted; NULL when there is nothing, or no memory: it is taken next time. */
-static struct usage_batch *batch_take(struct usage_table *table, uint64_t now_ns)
-{
-	struct usage_batch *batch;
-	size_t rows, readings;
-
-	batch_size(table, now_ns, &rows, &readings);
-	batch = rows || readings ? usage_batch_create(rows, readings) : NULL;
-	if (!batch)
-		return NULL;
-	batch->time_ns = now_ns;
-	batch->records_ns = table->keep_ns < now_ns ? now_ns - table->keep_ns : 0;
-	batch->meters_ns = METER_KEEP_NS < now_ns ? now_ns - METER_KEEP_NS : 0;
-	while (table->closed) {
-		struct usage_closed *closed = table->closed;
-
-		table->closed = closed->next;
-		batch->rows[batch->row_count++] = closed->row;
-		free(closed);
-	}
-	for (size_t i = 0; i < table->paths.count; i++)
-		batch_path(batch, table->paths.entries[i].value);
-	return batch;
-}
 
 static bool path_is_settled(const struct usage_path *path)
 {
@@ -286,7 +197,7 @@ static void on_written(struct store_ticket *ticket, int status, uint64_t revisio
 static void write_now(struct usage_table *table)
 {
 	struct usage_flight *flight = calloc(1, sizeof(*flight));
-	struct usage_batch *batch = flight ? batch_take(table, wall_ns()) : NULL;
+	struct usage_batch *batch = flight ? usage_table_take(table, wall_ns()) : NULL;
 
 	if (!batch) {
 		free(flight);
@@ -308,19 +219,43 @@ static void timer_set(struct usage_table *table)
 {
 	uint64_t left_ns = table->interval_ns - wall_ns() % table->interval_ns;
 
-	loop_timer_set(table->loop, &table->timer, loop_now_ns(table->loop) + left_ns + LATE_NS);
+	table->is_hurried = false;
+	table->due_ns = loop_now_ns(table->loop) + left_ns + LATE_NS;
+	loop_timer_set(table->loop, &table->timer, table->due_ns);
+}
+
+void usage_table_lost(struct usage_table *table, const char *gateway)
+{
+	bool is_urgent = false;
+
+	for (size_t i = 0; i < table->paths.count; i++) {
+		struct usage_path *path = table->paths.entries[i].value;
+
+		for (const struct usage_gateway *at = path->gateways; at; at = at->next)
+			path->is_urgent |= at->is_dirty && !strcmp(at->name, gateway);
+		is_urgent |= path->is_urgent;
+	}
+	if (is_urgent)
+		hurry(table);
 }
 
 static void on_timer(struct loop_timer *timer, void *arg)
 {
 	struct usage_table *table = arg;
 
+	bool is_left = table->is_hurried && table->flight;
+
 	(void)timer;
+	/* Also when it cannot be now: another try comes as late. */
+	table->written_ns = loop_now_ns(table->loop);
 	if (!table->flight) {
-		idle_drop(table);
+		if (!table->is_hurried)
+			idle_drop(table);
 		write_now(table);
 	}
 	timer_set(table);
+	if (is_left)
+		hurry(table);
 }
 
 /* ---- life ---- */
@@ -355,6 +290,8 @@ static void flight_leave(struct usage_table *table)
 
 void usage_table_stop(struct usage_table *table)
 {
+	table->is_stopped = true;
+	table->is_hurried = false;
 	loop_timer_cancel(table->loop, &table->timer);
 	flight_leave(table);
 	write_now(table);

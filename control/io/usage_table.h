@@ -26,6 +26,12 @@ void usage_table_configure(struct usage_table *table, uint64_t interval_ns, uint
 /* A sound entry of a report by the gateway at this end of the path. */
 void usage_table_report(struct usage_table *table, const struct object *path, unsigned int end,
 			const char *gateway, uint64_t boot, const json_t *entry);
+/*
+ * A gateway is not heard any more: what it told may be in this program's memory alone, so that its
+ * paths are written now, or a second after the last write. The same for a path whose gateway is
+ * heard to have begun anew.
+ */
+void usage_table_lost(struct usage_table *table, const char *gateway);
 /* Writes what there is; the store must still be open. */
 void usage_table_stop(struct usage_table *table);
 void usage_table_destroy(struct usage_table *table);

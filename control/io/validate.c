@@ -157,7 +157,8 @@ static bool path_uses(const struct path *path, enum model_kind kind, const char 
 	if (path->assigned.life == LIFE_EXPIRED && !path->assigned.link[0])
 		return false;
 	if (kind == KIND_LINK)
-		return !strcmp(path->assigned.link, name);
+		return !strcmp(path->assigned.link, name) || !strcmp(path->assigned.backup, name) ||
+		       !strcmp(path->assigned.from, name);
 	if (kind == KIND_TENANT)
 		return !strcmp(path->tenant, name);
 	return kind == KIND_SITE &&
@@ -286,19 +287,30 @@ void validate_end(struct ledger *ledger)
 }
 
 void validate_note_gateway(struct ledger *ledger, const char *name,
-			   const struct gateway_traits *traits, uint32_t wan_mtu)
+			   const struct gateway_traits *traits, uint32_t wan_mtu,
+			   uint64_t buffer_bytes)
 {
 	struct ledger_traits row = {
 		.lan_mtu = traits->lan_mtu,
 		.wan_mtu = wan_mtu,
 		.lanes = traits->lanes < UINT8_MAX ? traits->lanes : UINT8_MAX,
+		.buffer_bytes = buffer_bytes,
 	};
 
 	model_name_set(row.name, name);
 	ledger_note_traits(ledger, &row);
 }
 
-bool validate_draft(struct draft *draft, struct problem *problem)
+bool rules_may_name(const struct rules *rules, const char *path)
+{
+	const struct object *object = draft_get(rules->draft, KIND_PATH, path);
+	const char *tenant = rules->draft->tenant;
+
+	return !tenant || !tenant[0] || (object && !strcmp(object->path.tenant, tenant));
+}
+
+bool rules_run(struct draft *draft, const struct closed_pairs *closed, struct refused *refused,
+	       struct problem *problem)
 {
 	struct ledger own = {0};
 	struct ledger *followed = ledger_of(draft->store);
@@ -307,6 +319,8 @@ bool validate_draft(struct draft *draft, struct problem *problem)
 		.ledger = followed ? followed : &own,
 		.problem = problem,
 		.now_ns = validate_now_ns(),
+		.closed = closed,
+		.refused = refused,
 	};
 
 	if (ledger_open(rules.ledger, draft))

@@ -54,7 +54,29 @@ static bool path_begin(struct expansion *x, uint8_t a, uint8_t z)
 	return false;
 }
 
-static bool pairs_find(struct expansion *x)
+static bool pairs_are_known(const struct expansion *x)
+{
+	const struct known_pairs *known = x->rules->closed->known;
+	const struct path *terms = &x->item->object.cluster.path;
+
+	return known && !strcmp(known->cluster, x->item->name) &&
+	       known->start_ns == terms->start_ns && known->end_ns == terms->end_ns;
+}
+
+static void pairs_keep(const struct expansion *x)
+{
+	struct known_pairs *known = x->rules->closed->known;
+	const struct path *terms = &x->item->object.cluster.path;
+
+	if (!known)
+		return;
+	model_name_set(known->cluster, x->item->name);
+	known->start_ns = terms->start_ns;
+	known->end_ns = terms->end_ns;
+	known->pairs = x->pairs;
+}
+
+static bool pairs_look(struct expansion *x)
 {
 	uint8_t count = x->item->object.cluster.member_count;
 
@@ -72,33 +94,68 @@ static bool pairs_find(struct expansion *x)
 	return true;
 }
 
+static uint8_t member_find(const struct virtual_cluster *cluster, const char *site)
+{
+	uint8_t i = 0;
+
+	while (strcmp(cluster->members[i].site, site) != 0)
+		i++;
+	return i;
+}
+
+static void pairs_close(struct expansion *x)
+{
+	const struct closed_pairs *closed = x->rules->closed;
+	const struct virtual_cluster *cluster = &x->item->object.cluster;
+
+	for (uint32_t i = 0; i < closed->count; i++) {
+		const struct closed_pair *pair = &closed->pairs[i];
+		uint8_t a, z;
+
+		if (strcmp(pair->cluster, x->item->name) != 0)
+			continue;
+		a = member_find(cluster, pair->sites[END_A]);
+		z = member_find(cluster, pair->sites[END_Z]);
+		x->pairs.room_bps[a][z] = x->pairs.room_bps[z][a] = 0;
+	}
+}
+
+static bool pairs_find(struct expansion *x)
+{
+	if (pairs_are_known(x)) {
+		x->pairs = x->rules->closed->known->pairs;
+	} else {
+		if (!pairs_look(x))
+			return false;
+		pairs_keep(x);
+	}
+	pairs_close(x);
+	return true;
+}
+
 static const char *member_name(const struct expansion *x, uint8_t index)
 {
 	return index == CLUSTER_NONE ? "" : x->item->object.cluster.members[index].site;
 }
 
-/* The spec with the rate that the narrow pair has; with bytes it says what step that makes. */
-static void offer_rate(const struct expansion *x, uint64_t room_bps)
+/* For offers: what the narrow pair was to carry, and when it could. */
+static void note_room(struct expansion *x, const struct cluster_refusal *refusal)
 {
-	struct object *offered = malloc(sizeof(*offered));
+	uint8_t a = refusal->a < refusal->z ? refusal->a : refusal->z;
+	uint8_t z = refusal->a < refusal->z ? refusal->z : refusal->a;
 
-	room_bps -= room_bps % ADMISSION_OFFER_BPS;
-	if (offered && room_bps >= CLUSTER_RATE_MIN_BPS &&
-	    x->item->object.cluster.demand.pattern != CLUSTER_MATRIX) {
-		*offered = x->item->object;
-		offered->cluster.demand.rate_bps = room_bps;
-		offered->cluster.demand.efficiency_pct = 0;
-		problem_offer(x->rules->problem,
-			      json_pack("[{s:s, s:I, s:o}]", "kind", "rate", "rate_bps",
-					(json_int_t)room_bps, "spec", cluster_spec_json(offered)));
-	}
-	free(offered);
+	if (!path_begin(x, a, z))
+		return;
+	for (int end = 0; end < 2; end++)
+		x->path.path.rate_bps[end] = x->path.path.max_bps[end] = refusal->needed_bps;
+	rules_note_times(x->rules, &x->path);
 }
 
-static void refuse_room(const struct expansion *x, const struct cluster_refusal *refusal)
+static void refuse_room(struct expansion *x, const struct cluster_refusal *refusal)
 {
 	char needed[UNITS_TEXT_BYTES], room[UNITS_TEXT_BYTES];
 
+	note_room(x, refusal);
 	units_format_rate(refusal->needed_bps, needed, sizeof(needed));
 	units_format_rate(refusal->room_bps, room, sizeof(room));
 	rules_refuse(x->rules, x->item, "insufficient-bandwidth", "/demand",
@@ -106,10 +163,9 @@ static void refuse_room(const struct expansion *x, const struct cluster_refusal 
 		     "no %s without that pair",
 		     x->item->name, needed, member_name(x, refusal->a), member_name(x, refusal->z),
 		     room, cluster_pattern_name(x->item->object.cluster.demand.pattern));
-	offer_rate(x, refusal->room_bps);
 }
 
-static void refuse(const struct expansion *x, int error, const struct cluster_refusal *refusal)
+static void refuse(struct expansion *x, int error, const struct cluster_refusal *refusal)
 {
 	const char *pattern = cluster_pattern_name(x->item->object.cluster.demand.pattern);
 	char budget[UNITS_TEXT_BYTES], latency[UNITS_TEXT_BYTES];

@@ -61,33 +61,106 @@ static bool settings_equal(const struct path *a, const struct path *b)
 }
 
 /*
+ * Do its gateways only change the tunnel, and go on meanwhile? Of a path that they were told of,
+ * as far as the store knows, when nothing else of what they proved changes.
+ */
+static bool moves_in_place(const struct rules *rules, const struct object *old,
+			   const struct path_context *context)
+{
+	struct draft head = draft_begin(rules->draft->store);
+	uint64_t digests[2];
+	struct path_context before;
+
+	return old && old->path.assigned.life == LIFE_COMMITTED &&
+	       old->path.start_ns <= rules->now_ns && path_context_find(&head, old, &before) &&
+	       !intent_plan_flow_digest(&before, &digests[0]) &&
+	       !intent_plan_flow_digest(context, &digests[1]) && digests[0] == digests[1];
+}
+
+static void move_begin(struct object *object, const struct object *old, enum path_move move)
+{
+	struct path_assignment *assigned = &object->path.assigned;
+	const struct path_assignment *before = &old->path.assigned;
+
+	/* Onward, past a link that never carried it: its gateways send where they did. */
+	if (!path_is_moving(&old->path) || move != MOVE_FAILED)
+		memset(assigned->from, 0, sizeof(assigned->from));
+	if (!assigned->from[0] && strcmp(assigned->link, before->link) != 0)
+		memcpy(assigned->from, before->link, sizeof(assigned->from));
+	path_move_begin(&object->path, &old->path, move);
+}
+
+static void generation_next(struct object *object, const struct object *old)
+{
+	struct path *path = &object->path;
+
+	if (settings_equal(path, &old->path))
+		return;
+	path->assigned.generation++;
+	if (path_is_moving(path))
+		path_move_begin(path, &old->path, (enum path_move)path->assigned.move);
+}
+
+static void id_choose(const struct rules *rules, struct object *object)
+{
+	uint32_t id = path_id_first(object->name);
+
+	while (id_is_taken(rules->ledger, id))
+		id = path_id_next(id);
+	object->path.assigned.id = id;
+}
+
+/*
+ * Two tunnels are enough: a third one has to wait, but for a path that neither carries. Where it
+ * came from it may go back to.
+ */
+static bool is_busy(const struct object *object, const struct object *old, enum path_move move)
+{
+	return path_is_moving(&old->path) && move != MOVE_FAILED &&
+	       strcmp(object->path.assigned.link, old->path.assigned.from) != 0;
+}
+
+/*
  * A change of what was proved starts a new proof; a change of rates or when_down alone is only
  * another generation, which the gateways take over while they claim.
  */
-static bool assign(const struct rules *rules, struct object *object, const struct object *old)
+bool rules_assign(const struct rules *rules, struct draft_item *item, enum path_move move)
 {
 	static const struct path_assignment nothing;
-	const struct draft *draft = rules->draft;
+	struct object *object = &item->object;
+	const struct object *old = item->old;
 	const struct path_assignment *before = old ? &old->path.assigned : &nothing;
 	struct path_assignment *assigned = &object->path.assigned;
 	struct path_context context;
-	uint32_t id;
 
-	if (!path_context_find(draft, object, &context) ||
-	    intent_plan_digest(&context, &assigned->digest))
+	if (strcmp(assigned->link, before->link) != 0)
+		assigned->last_move = (uint8_t)(old ? move : MOVE_NONE);
+	if (!path_context_find(rules->draft, object, &context) ||
+	    intent_plan_digest(&context, &assigned->digest)) {
+		rules_refuse(rules, item, "no-route", "",
+			     "path %s: its link has no usable addresses", item->name);
 		return false;
+	}
 	assigned->generation = before->generation;
 	assigned->proof_generation = before->proof_generation;
-	if (assigned->digest != before->digest || before->life == LIFE_EXPIRED)
+	if (assigned->digest == before->digest && before->life != LIFE_EXPIRED) {
+		generation_next(object, old);
+	} else if (moves_in_place(rules, old, &context)) {
+		if (is_busy(object, old, move)) {
+			problem_set(rules->problem, 409, "invalid-transition",
+				    "path %s is moving to link %s; wait until it is there",
+				    item->name, before->link);
+			rules->problem->is_retryable = true;
+			return false;
+		}
 		assigned->proof_generation = ++assigned->generation;
-	else if (!settings_equal(&object->path, &old->path))
-		assigned->generation++;
-	if (assigned->id)
-		return true;
-	id = path_id_first(object->name);
-	while (id_is_taken(rules->ledger, id))
-		id = path_id_next(id);
-	assigned->id = id;
+		move_begin(object, old, move);
+	} else {
+		assigned->proof_generation = ++assigned->generation;
+		path_move_stop(&object->path);
+	}
+	if (!assigned->id)
+		id_choose(rules, object);
 	return true;
 }
 
@@ -184,38 +257,46 @@ static bool is_as_before(const struct rules *rules, const struct draft_item *ite
 {
 	const struct path *path = &item->object.path;
 
+	if (path->pin[0] && strcmp(path->pin, path->assigned.link) != 0)
+		return false; /* it is to go there, or back there */
 	return item->old && !memcmp(path, &item->old->path, sizeof(*path)) &&
 	       path->assigned.life != LIFE_EXPIRED && !rules_ground_is_touched(rules, path);
+}
+
+static bool check_conflict(const struct rules *rules, const struct draft_item *item)
+{
+	const char *other = rules_find_conflict(rules, &item->object);
+
+	if (!other)
+		return true;
+	if (rules_may_name(rules, other))
+		rules_refuse(rules, item, "selector-conflict", "/match",
+			     "path %s already claims the same traffic as path %s would", other,
+			     item->name);
+	else
+		rules_refuse(rules, item, "selector-conflict", "/match",
+			     "somebody else already claims some of the traffic that path %s "
+			     "would: ask for other ports or prefixes, or another time",
+			     item->name);
+	return false;
 }
 
 void rules_check_path(const struct rules *rules, struct draft_item *item, bool is_asked)
 {
 	struct object *object = &item->object;
-	const char *other;
 
 	if (is_as_before(rules, item))
 		return;
 	if (!check_ends(rules, item) || problem_is_set(rules->problem) ||
 	    (is_asked && !rules_check_terms(rules, item)))
 		return;
-	other = rules_find_conflict(rules, object);
-	if (other) {
-		rules_refuse(rules, item, "selector-conflict", "/match",
-			     "path %s already claims the same traffic as path %s would", other,
-			     item->name);
+	if (!check_conflict(rules, item))
 		return;
-	}
-	if (!rules_place_path(rules, item, is_asked && rules_wants_more(item)))
+	if (!rules_place_path(rules, item, is_asked) ||
+	    !rules_assign(rules, item, is_asked ? MOVE_ASKED : MOVE_GROUND))
 		return;
-	if (!assign(rules, object, item->old)) {
-		rules_refuse(rules, item, "no-route", "",
-			     "path %s: its link has no usable addresses", item->name);
-		return;
-	}
 	if (is_asked)
 		rules_take_terms(rules, item);
 	if (ledger_put(rules->ledger, rules->draft, object))
 		rules_no_memory(rules);
-	else if (is_asked)
-		rules_check_quota(rules, item);
 }

@@ -1,34 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/io/validate_internal.h"
+#include "control/io/validate_place.h"
 
-/* Of links, gateways and the tenant. */
-#define CALENDARS_MAX (2 * ROUTES_MAX + 2 * ROUTES_MAX + 2)
-#define GIGABIT	      1000000000ull
-
-/* All that admission looks at for one path. */
-struct place {
-	const struct rules *rules;
-	const struct object *object;
-	const struct ledger_path *self; /* its own row, if it has one */
-	uint32_t count;			/* of options */
-	struct admission_option options[ROUTES_MAX];
-	const struct ledger_link *links[ROUTES_MAX];
-	struct route *diverse; /* of paths that this one must not share a risk with */
-	struct admission_request request;
-	/* Two of each option's link, then those of gateways and of the tenant. */
-	struct calendar calendars[CALENDARS_MAX];
-	const char *gateways[CALENDARS_MAX];
-	uint32_t calendar_count;
-	struct calendar_entry *entries;
-	uint32_t entry_count, entry_capacity;
-	struct booking *bookings;
-	struct calendar_event *scratch;
-	bool is_short; /* of memory */
-};
-
-static void place_free(struct place *place)
+void place_free(struct place *place)
 {
 	if (!place)
 		return;
@@ -39,10 +14,10 @@ static void place_free(struct place *place)
 	free(place);
 }
 
-static void note_booking(struct place *place, uint32_t calendar, const struct ledger_path *row,
+static void note_booking(struct place *place, uint32_t calendar, uint64_t start_ns, uint64_t end_ns,
 			 uint64_t amount)
 {
-	if (!amount || row->start_ns >= row->end_ns || place->is_short)
+	if (!amount || start_ns >= end_ns || place->is_short)
 		return;
 	if (place->entry_count == place->entry_capacity) {
 		uint32_t capacity = place->entry_capacity ? place->entry_capacity * 2 : 256;
@@ -56,7 +31,7 @@ static void note_booking(struct place *place, uint32_t calendar, const struct le
 	}
 	place->entries[place->entry_count++] = (struct calendar_entry){
 		.calendar = calendar,
-		.booking = {row->start_ns, row->end_ns, amount},
+		.booking = {start_ns, end_ns, amount},
 	};
 }
 
@@ -68,12 +43,24 @@ static void note_link(struct place *place, const struct ledger_link *link, int e
 		key_index_first(&place->rules->ledger->link_paths, ledger_key(link->name));
 
 	for (; node; node = key_index_next(node)) {
-		const struct ledger_path *row = node->owner;
+		const struct ledger_booking *booking = node->owner;
+		int from = end ^ booking->is_reversed;
 
-		if (row != place->self)
-			note_booking(place, calendar, row,
-				     row->claim.amounts[resource + (end ^ row->is_reversed)]);
+		if (booking->path != place->self)
+			note_booking(place, calendar, booking->path->start_ns, booking->end_ns,
+				     booking->claim.amounts[resource + from]);
 	}
+}
+
+/* What the operator gives to paths, or what the gateway says that it has; 0: not known yet. */
+static uint64_t gateway_buffer_bytes(const struct place *place, const struct object *gateway)
+{
+	const struct ledger_traits *traits =
+		name_index_get(&place->rules->ledger->traits, gateway->name);
+
+	if (gateway->gateway.buffer_bytes || !traits)
+		return gateway->gateway.buffer_bytes;
+	return traits->buffer_bytes;
 }
 
 /* The calendar of a gateway's buffers; NULL where it has no limit. */
@@ -82,9 +69,10 @@ static const struct calendar *gateway_calendar(struct place *place, const char *
 	const struct object *gateway = draft_get(place->rules->draft, KIND_GATEWAY, name);
 	const struct ledger *ledger = place->rules->ledger;
 	const struct key_node *node;
+	uint64_t limit = gateway ? gateway_buffer_bytes(place, gateway) : 0;
 	uint32_t index = 0;
 
-	if (!gateway || !gateway->gateway.buffer_bytes)
+	if (!limit)
 		return NULL;
 	for (; index < place->calendar_count; index++) {
 		if (place->gateways[index] && !strcmp(place->gateways[index], name))
@@ -92,7 +80,7 @@ static const struct calendar *gateway_calendar(struct place *place, const char *
 	}
 	place->calendar_count++;
 	place->gateways[index] = gateway->name;
-	place->calendars[index].limit = gateway->gateway.buffer_bytes;
+	place->calendars[index].limit = limit;
 	node = key_index_first(&ledger->gateway_links, ledger_key(name));
 	for (; node; node = key_index_next(node)) {
 		const struct ledger_link *link = node->owner;
@@ -144,6 +132,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*left)->name, (*right)->name);
 }
 
+/* Not for a path that is there already, or has a place there. */
+static bool is_full(struct place *place, const struct ledger_link *link)
+{
+	const struct path_assignment *assigned = &place->object->path.assigned;
+	const char *full = NULL;
+
+	if (strcmp(link->name, assigned->link) != 0 && strcmp(link->name, assigned->backup) != 0 &&
+	    strcmp(link->name, assigned->from) != 0)
+		full = rules_find_full(place->rules, place->object, link);
+	if (full)
+		place->full = full;
+	return full;
+}
+
 /* The links between the path's sites, by name: the order in which they came must not matter. */
 static void find_links(struct place *place)
 {
@@ -156,17 +158,35 @@ static void find_links(struct place *place)
 		int end = node == &link->by_site[END_Z];
 
 		if (!strcmp(link->sites[end], path->ends[END_A].site) &&
-		    !strcmp(link->sites[!end], path->ends[END_Z].site))
+		    !strcmp(link->sites[!end], path->ends[END_Z].site) && !is_full(place, link))
 			place->links[place->count++] = link;
 	}
 	qsort(place->links, place->count, sizeof(place->links[0]), by_name);
+}
+
+/* Numbers for the gateways at the path's ends of an option: of the first that names them. */
+static void number_gateways(struct place *place, uint32_t index)
+{
+	struct admission_option *option = &place->options[index];
+
+	for (int end = 0; end < 2; end++) {
+		const char *name =
+			place->links[index]->gateways[end ^ option->route.is_reversed[0]];
+		uint32_t i = 0;
+
+		while (strcmp(place->links[i]
+				      ->gateways[end ^ place->options[i].route.is_reversed[0]],
+			      name) != 0)
+			i++;
+		option->gateways[end] = i;
+	}
 }
 
 static void fill_options(struct place *place)
 {
 	const struct path *path = &place->object->path;
 
-	place->request.current = ADMISSION_NO_OPTION;
+	place->request.current = place->second = ADMISSION_NO_OPTION;
 	place->calendar_count = 2 * place->count;
 	for (uint32_t i = 0; i < place->count; i++) {
 		const struct ledger_link *row = place->links[i];
@@ -176,8 +196,11 @@ static void fill_options(struct place *place)
 		place->options[i].route = route_of(link, i, is_reversed);
 		place->options[i].medium = ledger_medium(row, is_reversed);
 		fill_calendars(place, i, &link->link);
+		number_gateways(place, i);
 		if (!strcmp(row->name, path->assigned.link))
 			place->request.current = i;
+		if (!strcmp(row->name, path->assigned.backup))
+			place->second = i;
 	}
 }
 
@@ -186,18 +209,13 @@ static bool is_ended(const struct path *path)
 	return path->assigned.is_deleting || path->assigned.life == LIFE_EXPIRED;
 }
 
-/* A path that is gone, is going or has no link shares nothing. */
-static void note_diverse(struct place *place, const char *name)
+static void note_diverse_link(struct place *place, const struct path *other, const char *name)
 {
-	const struct draft *draft = place->rules->draft;
-	const struct object *other = draft_get(draft, KIND_PATH, name), *link;
+	const struct object *link = draft_get(place->rules->draft, KIND_LINK, name);
 	uint32_t number = 0, count = place->request.rules.diverse_count;
 	struct route *diverse;
 
-	if (!other || is_ended(&other->path) || place->is_short)
-		return;
-	link = draft_get(draft, KIND_LINK, other->path.assigned.link);
-	if (!link)
+	if (!link || place->is_short)
 		return;
 	while (number < place->count && strcmp(place->links[number]->name, link->name) != 0)
 		number++;
@@ -205,10 +223,21 @@ static void note_diverse(struct place *place, const char *name)
 	place->is_short = !diverse;
 	if (!diverse)
 		return;
-	diverse[count] = route_of(link, number, other->path.assigned.is_reversed);
+	diverse[count] = route_of(link, number, other->assigned.is_reversed);
 	place->diverse = diverse;
 	place->request.rules.diverse_from = diverse;
 	place->request.rules.diverse_count = count + 1;
+}
+
+/* A path that is gone, is going or has no link shares nothing; one may be on its backup soon. */
+static void note_diverse(struct place *place, const char *name)
+{
+	const struct object *other = draft_get(place->rules->draft, KIND_PATH, name);
+
+	if (!other || is_ended(&other->path))
+		return;
+	note_diverse_link(place, &other->path, other->path.assigned.link);
+	note_diverse_link(place, &other->path, other->path.assigned.backup);
 }
 
 /* The path that it names, and those that name it. */
@@ -244,7 +273,8 @@ static void fill_limit(struct place *place, uint64_t limit, enum admission_resou
 		const struct ledger_path *row = node->owner;
 
 		if (row != place->self)
-			note_booking(place, index, row, row->claim.amounts[resource]);
+			note_booking(place, index, row->start_ns, row->end_ns,
+				     row->claim.amounts[resource]);
 	}
 	for (uint32_t i = 0; i < place->count; i++)
 		place->options[i].calendars[resource] = &place->calendars[index];
@@ -280,8 +310,7 @@ static void fill_ask(struct place *place)
 		ask->latest_ns -= path->end_ns - ask->start_ns;
 }
 
-static struct place *place_make(const struct rules *rules, const struct object *object,
-				bool has_quota)
+struct place *place_make(const struct rules *rules, const struct object *object, bool has_quota)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
@@ -309,67 +338,42 @@ static struct place *place_make(const struct rules *rules, const struct object *
 	return NULL;
 }
 
-bool rules_place_path(const struct rules *rules, struct draft_item *item, bool has_quota)
+bool rules_place_path(const struct rules *rules, struct draft_item *item, bool is_asked)
 {
-	struct path_assignment *assigned = &item->object.path.assigned;
+	bool has_quota = is_asked && rules_wants_more(item);
 	struct place *place = place_make(rules, &item->object, has_quota);
 	struct admission_verdict verdict;
+	struct choice choice;
 	bool is_placed;
 
 	if (!place) {
 		rules_no_memory(rules);
 		return false;
 	}
-	is_placed = admission_decide(&place->request, place->options, place->count, place->scratch,
-				     &verdict) == ADMISSION_OK;
-	if (is_placed) {
-		model_name_set(assigned->link, place->links[verdict.option]->name);
-		assigned->is_reversed = place->options[verdict.option].route.is_reversed[0];
-	} else {
+	is_placed = place_choose(place, is_asked, &choice, &verdict);
+	if (is_placed)
+		place_take(place, &choice, &item->object.path.assigned);
+	else if (place->full && !place->count)
+		rules_refuse(rules, item, "too-many-paths", "",
+			     "path %s: a gateway carries at most %u paths at a time, and %s has "
+			     "them in its window: delete some, or give the site another gateway",
+			     item->name, INTENT_PATHS_MAX, place->full);
+	else
 		rules_refuse_path(rules, item, &verdict, place->links);
-	}
 	place_free(place);
 	return is_placed;
 }
 
-/* What could be guaranteed there both ways during all of the path's time. */
-static uint64_t option_room_bps(struct place *place, const struct admission_option *option)
-{
-	const struct admission_ask *ask = &place->request.ask;
-	uint64_t wire_bps = admission_wire_bps(&option->medium, GIGABIT), room_bps = UINT64_MAX;
-
-	for (int way = ADMISSION_RATE_A; way <= ADMISSION_RATE_Z; way++) {
-		const struct calendar *calendar = option->calendars[way];
-		uint64_t peak =
-			calendar_peak(calendar, ask->start_ns, ask->end_ns, NULL, place->scratch);
-		uint64_t left = peak < calendar->limit ? calendar->limit - peak : 0;
-		uint64_t inner = (uint64_t)((unsigned __int128)left * GIGABIT / wire_bps);
-
-		room_bps = inner < room_bps ? inner : room_bps;
-	}
-	return room_bps;
-}
-
-bool rules_find_way(const struct rules *rules, const struct object *object, uint64_t *rtt_ns,
-		    uint64_t *room_bps)
+void rules_note_times(const struct rules *rules, const struct object *object)
 {
 	struct place *place = place_make(rules, object, false);
+	struct admission_verdict verdict;
 
-	*rtt_ns = *room_bps = 0;
-	if (!place) {
-		rules_no_memory(rules);
-		return false;
-	}
-	for (uint32_t i = 0; i < place->count; i++) {
-		const struct admission_option *option = &place->options[i];
-		uint64_t room = option_room_bps(place, option);
-
-		if (route_check(&option->route, &place->request.rules) != ROUTE_GOOD ||
-		    room <= *room_bps)
-			continue;
-		*room_bps = room;
-		*rtt_ns = option->route.rtt_ns;
-	}
+	if (place && admission_decide(&place->request, place->options, place->count, place->scratch,
+				      &verdict) != ADMISSION_OK)
+		rules_note_refused(rules, object, &verdict);
+	/* The plan knows already that there is none without this pair. */
+	if (rules->refused)
+		rules->refused->has_pair = false;
 	place_free(place);
-	return true;
 }

@@ -49,21 +49,49 @@ static bool check_references(const struct rules *rules, const struct draft_item 
 			   path->tenant);
 		return false;
 	}
+	if (path->pin[0] && !draft_get(rules->draft, KIND_LINK, path->pin)) {
+		rules_fail(rules, item, "invalid-reference", "/link", "there is no link %s",
+			   path->pin);
+		return false;
+	}
 	/* The other path may go: then there is nothing left to share. */
 	if (!path->diverse_from[0] || !strcmp(path->diverse_from, before))
 		return true;
 	if (strcmp(path->diverse_from, item->name) != 0 &&
-	    draft_get(rules->draft, KIND_PATH, path->diverse_from))
+	    draft_get(rules->draft, KIND_PATH, path->diverse_from) &&
+	    rules_may_name(rules, path->diverse_from))
 		return true;
 	rules_fail(rules, item, "invalid-reference", "/diverse_from", "there is no other path %s",
 		   path->diverse_from);
 	return false;
 }
 
+static bool check_quota(const struct rules *rules, const struct draft_item *item)
+{
+	char text[200], member[16];
+	const char *about = "", *found;
+	struct refused *refused = rules->refused;
+	uint64_t last_ns;
+
+	if (!rules_wants_more(item))
+		return true;
+	found = rules_find_quota(rules, &item->object, text, sizeof(text), &about, &last_ns);
+	if (!found)
+		return true;
+	if (last_ns) {
+		rules_note_refused(rules, &item->object, NULL);
+		if (refused && refused->why == REFUSED_HORIZON && !refused->end_ns)
+			refused->end_ns = last_ns;
+	}
+	snprintf(member, sizeof(member), "%s", about);
+	rules_refuse(rules, item, "quota-exceeded", member, "path %s: %s", item->name, found);
+	return false;
+}
+
 bool rules_check_terms(const struct rules *rules, const struct draft_item *item)
 {
 	return check_life(rules, item) && check_window(rules, item) &&
-	       check_references(rules, item);
+	       check_references(rules, item) && check_quota(rules, item);
 }
 
 void path_commit(struct path *path, uint64_t now_ns)
@@ -106,21 +134,7 @@ bool rules_wants_more(const struct draft_item *item)
 		    path->max_bps[end] > old->max_bps[end])
 			return true;
 	}
-	return strcmp(path->tenant, old->tenant) != 0 || path->start_ns < old->start_ns ||
-	       path_end_ns(path) > path_end_ns(old) || path->lease_ns != old->lease_ns;
-}
-
-void rules_check_quota(const struct rules *rules, const struct draft_item *item)
-{
-	const struct ledger_path *row = ledger_path(rules->ledger, item->name);
-	const char *member = "", *found;
-	char pointer[16], text[200];
-
-	if (!rules_wants_more(item) || !row)
-		return;
-	found = rules_find_quota(rules, &item->object, &row->claim, text, sizeof(text), &member);
-	snprintf(pointer, sizeof(pointer), "%s", member);
-	if (found)
-		rules_refuse(rules, item, "quota-exceeded", pointer, "path %s: %s", item->name,
-			     found);
+	return strcmp(path->tenant, old->tenant) != 0 || path->protection > old->protection ||
+	       path->start_ns < old->start_ns || path_end_ns(path) > path_end_ns(old) ||
+	       path->lease_ns != old->lease_ns;
 }

@@ -11,7 +11,6 @@
 #define HEARTBEAT_NS 100000000ull
 #define ALIVE_BEATS  2 /* heartbeats for each word to control that we live */
 #define REPORT_NS    1000000000ull
-#define HOPS_MAX     3072
 /* The kernel hands over to itself before we stop reading. */
 #define HANDBACK_US 20000
 
@@ -24,18 +23,6 @@ void agent_log(const char *format, ...)
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	fprintf(stderr, "causeway-gateway: %s\n", line);
-}
-
-static void on_hop_asked(void *arg, const struct ip_addr *addr)
-{
-	struct agent *a = arg;
-
-	/* What the workers ask while they end finds no resolver any more. */
-	if (!a->resolver)
-		return;
-	if (resolver_request(a->resolver, addr))
-		fastpath_hop_set(a->fastpath, addr, FASTPATH_HOP_UNREACHABLE, 0, NULL,
-				 DROP_NEIGHBOUR_QUEUE);
 }
 
 static void on_proved(void *arg, uint32_t index, uint32_t generation, uint64_t rtt_ns)
@@ -91,29 +78,6 @@ static void on_local(void *arg, const uint8_t *ip, uint32_t len)
 		tun_write(a->tun_fd, ip, len);
 }
 
-static void on_resolved(void *arg, const struct resolver_result *result)
-{
-	struct agent *a = arg;
-
-	switch (result->state) {
-	case RESOLVER_READY:
-		fastpath_hop_set(a->fastpath, &result->ip, FASTPATH_HOP_READY, result->port,
-				 result->mac, 0);
-		break;
-	case RESOLVER_UNREACHABLE:
-		fastpath_hop_set(a->fastpath, &result->ip, FASTPATH_HOP_UNREACHABLE, 0, NULL,
-				 result->reason);
-		break;
-	case RESOLVER_LOCAL:
-		fastpath_hop_set(a->fastpath, &result->ip,
-				 a->tun_fd >= 0 ? FASTPATH_HOP_LOCAL : FASTPATH_HOP_UNREACHABLE, 0,
-				 NULL, DROP_NO_ROUTE);
-		break;
-	case RESOLVER_PENDING:
-		break;
-	}
-}
-
 static void on_intent(struct intent *intent, const char *line, size_t len, void *arg)
 {
 	struct agent *a = arg;
@@ -130,38 +94,6 @@ static void on_channel_state(enum channel_state state, void *arg)
 	struct agent *a = arg;
 
 	a->report_is_due |= state == CHANNEL_UP;
-}
-
-static int classify_publish(struct agent *a, uint32_t index)
-{
-	int ret;
-
-	start_classify(a, index);
-	ret = start_configure(a, index);
-	return ret ? ret : fastpath_classify_set(a->fastpath, index, &a->classify[index]);
-}
-
-static void on_address(void *arg, uint32_t ifindex, const struct ip_addr *ip, bool removed)
-{
-	struct agent *a = arg;
-
-	(void)ip;
-	(void)removed;
-	for (uint32_t i = 0; i < a->config->port_count; i++) {
-		struct fastpath_port_info info;
-
-		fastpath_port_info(a->fastpath, i, &info);
-		if (info.ifindex == ifindex)
-			classify_publish(a, i);
-	}
-}
-
-static void on_resync(void *arg)
-{
-	struct agent *a = arg;
-
-	for (uint32_t i = 0; i < a->config->port_count; i++)
-		classify_publish(a, i);
 }
 
 static void on_heartbeat(struct loop_timer *timer, void *arg)
@@ -194,6 +126,7 @@ static void on_fastpath_event(struct loop_op *op, int result, void *arg)
 	(void)op;
 	(void)result;
 	fastpath_poll(a->fastpath);
+	apply_settle(a);
 }
 
 static void on_signal(struct loop_op *op, int result, void *arg)
@@ -221,25 +154,6 @@ static int signals_open(struct agent *a)
 	return a->signal_fd < 0 ? -errno : 0;
 }
 
-static int resolver_open(struct agent *a)
-{
-	struct resolver_port ports[CONFIG_PORTS_MAX];
-	struct resolver_options options = {.ports = ports,
-					   .port_count = a->config->port_count,
-					   .capacity = HOPS_MAX,
-					   .on_result = on_resolved,
-					   .arg = a};
-
-	for (uint32_t i = 0; i < a->config->port_count; i++) {
-		struct fastpath_port_info info;
-
-		fastpath_port_info(a->fastpath, i, &info);
-		ports[i] = (struct resolver_port){.ifindex = info.ifindex, .port = i};
-	}
-	a->resolver = resolver_create(a->loop, a->netlink, &options);
-	return a->resolver ? 0 : -errno;
-}
-
 /* Fail static: what was carried out before the restart is again, with or without control. */
 static void intent_restore(struct agent *a)
 {
@@ -262,6 +176,7 @@ static int channel_open(struct agent *a, char *error, size_t size)
 		.ca = a->config->control_ca,
 		.cert = a->config->control_cert,
 		.key = a->config->control_key,
+		.crl = a->config->control_crl,
 	};
 	struct channel_config config = {
 		.url = a->config->control_url,
@@ -301,10 +216,7 @@ static int watches_start(struct agent *a)
 	ret = loop_watch_readable(a->loop, &a->signal_op, a->signal_fd);
 	if (!ret)
 		ret = loop_watch_readable(a->loop, &a->event_op, fastpath_event_fd(a->fastpath));
-	a->listener.on_address = on_address;
-	a->listener.on_resync = on_resync;
-	a->listener.arg = a;
-	netlink_add_listener(a->netlink, &a->listener);
+	network_watch(a);
 	return ret;
 }
 
@@ -327,7 +239,7 @@ static int agent_open(struct agent *a, char *error, size_t size)
 	a->netlink = netlink_create(a->loop);
 	if (!a->netlink)
 		return -errno;
-	a->events = (struct fastpath_events){.on_hop_asked = on_hop_asked,
+	a->events = (struct fastpath_events){.on_hop_asked = network_hop_asked,
 					     .on_proved = on_proved,
 					     .on_lost = on_lost,
 					     .on_rekey = on_rekey,
@@ -359,7 +271,7 @@ static int agent_begin(struct agent *a, char *error, size_t size)
 	a->applied = intent_new();
 	if (!a->applied)
 		return -ENOMEM;
-	ret = resolver_open(a);
+	ret = network_open(a);
 	if (!ret)
 		ret = watches_start(a);
 	if (!ret)
@@ -421,6 +333,7 @@ void agent_destroy(struct agent *a)
 		apply_release(a);
 	for (uint32_t i = 0; i < KERNEL_HOMES; i++)
 		kernel_rules_close(&a->kernel[i]);
+	grace_destroy(a->grace);
 	if (a->applied)
 		usleep(HANDBACK_US);
 	resolver_destroy(a->resolver);

@@ -57,7 +57,7 @@ void agree_on_paths(struct agent *a)
 	for (uint32_t i = 0; paths && i < a->slots.high; i++) {
 		const struct slot *slot = &a->slots.slot[i];
 
-		if (slot->is_used && slot->is_receiving)
+		if (slot->is_used && slot->is_receiving && !slot->is_leaving)
 			paths[count++] = (struct peer_path){.intent = &slot->intent,
 							    .incarnation = slot->incarnation};
 	}
@@ -71,6 +71,6 @@ void agree_anew(struct agent *a, uint32_t index)
 	const struct slot *slot = &a->slots.slot[index];
 
 	/* While the gateway ends, keys need last no longer. */
-	if (slot->is_used && a->peers)
+	if (slot->is_used && !slot->is_leaving && a->peers)
 		peers_rekey(a->peers, slot->intent.id);
 }

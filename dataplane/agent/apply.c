@@ -9,10 +9,6 @@
 
 #include "dataplane/core/plan.h"
 
-#define DRAIN_STEPS    100
-#define DRAIN_STEP_NS  2000000
-#define DRAIN_QUIET_NS 100000000ull
-
 static uint64_t random_seed(void)
 {
 	uint64_t seed = 0;
@@ -51,7 +47,7 @@ static void facts_set(struct agent *a, const struct slot *slot)
 	struct fastpath_buffers buffers;
 
 	fastpath_path_buffers(a->fastpath, slot->handle, intent, &buffers);
-	facts->link = intent->link_id;
+	facts->link = slot->sends_link;
 	facts->max_bps = intent->max_bps;
 	facts->retain_granted = buffers.retain_granted;
 	facts->retain_wanted = buffers.retain_wanted;
@@ -67,6 +63,17 @@ static void facts_set(struct agent *a, const struct slot *slot)
 	memcpy(facts->name, intent->name, sizeof(facts->name));
 }
 
+static int intent_give(struct agent *a, struct slot *slot, uint32_t port)
+{
+	if (slot->is_receiving && slot->is_moving)
+		return fastpath_path_move(a->fastpath, &slot->intent, slot->handle, port);
+	slot->sends_link = slot->intent.link_id;
+	if (slot->is_receiving)
+		return fastpath_path_update(a->fastpath, &slot->intent, slot->handle, port);
+	incarnation_begin(slot);
+	return fastpath_path_add(a->fastpath, &slot->intent, slot->handle, port, random_seed());
+}
+
 /* Gives the workers the slot's intent; the slot says how that went. */
 static void path_set_up(struct agent *a, struct slot *slot)
 {
@@ -75,13 +82,7 @@ static void path_set_up(struct agent *a, struct slot *slot)
 	slot->error[0] = 0;
 	port = wan_port_find(a, slot);
 	if (port >= 0) {
-		if (!slot->is_receiving)
-			incarnation_begin(slot);
-		ret = slot->is_receiving
-			      ? fastpath_path_update(a->fastpath, &slot->intent, slot->handle,
-						     (uint32_t)port)
-			      : fastpath_path_add(a->fastpath, &slot->intent, slot->handle,
-						  (uint32_t)port, random_seed());
+		ret = intent_give(a, slot, (uint32_t)port);
 		slot->is_receiving |= ret == 0;
 		if (ret)
 			snprintf(slot->error, sizeof(slot->error), "cannot be set up: %s",
@@ -93,8 +94,10 @@ static void path_set_up(struct agent *a, struct slot *slot)
 
 static void path_add(struct agent *a, const struct intent_path *intent)
 {
-	struct slot *slot = slots_take(&a->slots, intent);
+	struct slot *slot;
 
+	leave_end(a, intent->id);
+	slot = slots_take(&a->slots, intent);
 	if (!slot) {
 		agent_log("path %s: more than %d paths; this one is left out", intent->name,
 			  SLOTS_MAX);
@@ -120,6 +123,8 @@ static void path_update(struct agent *a, const struct plan_action *action)
 		/* It will count from 0. */
 		counter_file_path_facts(a->counters, slots_index(&a->slots, slot))->epoch++;
 	}
+	slot->is_moving =
+		slot->is_receiving && !action->restart && (slot->is_moving || action->move);
 	slot->intent = *action->path;
 	path_set_up(a, slot);
 	slot_set_claiming(slot, slot->is_claiming);
@@ -157,8 +162,8 @@ static void claim_settle(struct agent *a, struct slot *slot, int ret)
 	facts_set(a, slot);
 }
 
-/* Each home of the classifier takes milliseconds: once for all paths that were marked. */
-static void claims_put(struct agent *a, enum claims_order order)
+/* Once for all paths that were marked. */
+void claims_put(struct agent *a, enum claims_order order)
 {
 	int ret = claims_apply(&a->slots, order, a->fastpath, a->kernel, KERNEL_HOMES);
 
@@ -170,28 +175,7 @@ static void claims_put(struct agent *a, enum claims_order order)
 		claims_apply(&a->slots, order, a->fastpath, a->kernel, KERNEL_HOMES);
 }
 
-/*
- * What was claimed still comes out of the ports' rings, what the path holds towards the WAN goes
- * out, and what the far end sent arrives for another round trip: all that before the path goes.
- */
-static void path_drain(struct agent *a, const struct slot *slot)
-{
-	uint64_t quiet_ns = slot->rtt_ns < DRAIN_QUIET_NS ? slot->rtt_ns : DRAIN_QUIET_NS;
-	uint64_t quiet_steps = 1 + quiet_ns / DRAIN_STEP_NS, quiet = 0;
-	struct timespec step = {.tv_nsec = DRAIN_STEP_NS};
-	uint64_t entered = UINT64_MAX;
-	struct cw_path_counters sum;
-
-	for (; a->drain_steps && quiet < quiet_steps; a->drain_steps--) {
-		report_path_counters(a, slots_index(&a->slots, slot), &sum);
-		quiet = entered == sum.out.rx_packets + sum.in.rx_packets ? quiet + 1 : 0;
-		entered = sum.out.rx_packets + sum.in.rx_packets;
-		if (sum.out.held_packets)
-			quiet = 0;
-		nanosleep(&step, NULL);
-	}
-}
-
+/* What leaves claims nothing; whoever comes after it under its id does not wait for it. */
 static void path_remove(struct agent *a, const struct intent_path *intent)
 {
 	struct slot *slot = slots_by_id(&a->slots, intent->id);
@@ -202,12 +186,7 @@ static void path_remove(struct agent *a, const struct intent_path *intent)
 		slot_set_claiming(slot, false);
 		claims_put(a, CLAIMS_KERNEL_FIRST);
 	}
-	if (slot->is_receiving) {
-		path_drain(a, slot);
-		fastpath_path_remove(a->fastpath, slot->handle);
-	}
-	counter_file_path_facts(a->counters, slots_index(&a->slots, slot))->name[0] = 0;
-	slots_release(&a->slots, slot);
+	leave_begin(a, slot);
 }
 
 static void action_do(struct agent *a, const struct plan_action *action)
@@ -260,7 +239,7 @@ static enum claims_order claims_order_of(struct agent *a, const struct plan_acti
 	case ACTION_PATH_UNCLAIM:
 		return CLAIMS_KERNEL_FIRST;
 	case ACTION_PATH_REMOVE:
-		return blocks ? CLAIMS_KERNEL_FIRST : 0;
+		break; /* leave.c puts the rules that follow into force */
 	}
 	return 0;
 }
@@ -289,7 +268,6 @@ void apply_intent(struct agent *a, struct intent *intent)
 	enum claims_order marked = 0;
 	uint32_t count;
 
-	a->drain_steps = DRAIN_STEPS;
 	priorities_put(a, intent);
 	plan_settle(a->applied, intent);
 	plan_init(&plan, a->applied, intent);
@@ -312,6 +290,16 @@ void apply_intent(struct agent *a, struct intent *intent)
 	a->report_is_due = true;
 }
 
+/* The workers send by the new link. Its windows come later: this may be within a command. */
+static void path_moved(struct agent *a, struct slot *slot)
+{
+	agent_log("path %s: sends over link %u, port %s (link %u until now)", slot->intent.name,
+		  slot->intent.link_id, slot->intent.port, slot->sends_link);
+	slot->sends_link = slot->intent.link_id;
+	slot->is_moving = false;
+	slot->is_settling = a->is_settling = true;
+}
+
 void apply_proved(struct agent *a, uint32_t index, uint32_t generation, uint64_t rtt_ns)
 {
 	struct slot *slot = &a->slots.slot[index];
@@ -325,7 +313,28 @@ void apply_proved(struct agent *a, uint32_t index, uint32_t generation, uint64_t
 	}
 	slot->proved_generation = generation;
 	slot->rtt_ns = rtt_ns;
+	if (slot->is_moving && slot_is_proved(slot))
+		path_moved(a, slot);
 	facts_set(a, slot);
+}
+
+void apply_settle(struct agent *a)
+{
+	if (!a->is_settling)
+		return;
+	a->is_settling = false;
+	for (uint32_t i = 0; i < a->slots.high; i++) {
+		struct slot *slot = &a->slots.slot[i];
+
+		if (!slot->is_settling)
+			continue;
+		slot->is_settling = false;
+		/* Another move may have begun: then they must suffice for both again. */
+		if (slot->is_used && slot->is_receiving && !slot->is_moving)
+			fastpath_path_settle(a->fastpath, &slot->intent, slot->handle);
+		if (slot->is_used)
+			facts_set(a, slot);
+	}
 }
 
 void apply_lost(struct agent *a, uint32_t index)
@@ -346,7 +355,9 @@ void apply_release(struct agent *a)
 	/* What an earlier life left in force, and nobody has told us of, stays so. */
 	if (!a->is_told)
 		return;
-	for (uint32_t i = 0; i < a->slots.high; i++)
+	for (uint32_t i = 0; i < a->slots.high; i++) {
 		slot_set_claiming(&a->slots.slot[i], false);
+		a->slots.slot[i].is_blocking &= !a->slots.slot[i].is_leaving;
+	}
 	claims_apply(&a->slots, CLAIMS_KERNEL_FIRST, a->fastpath, a->kernel, KERNEL_HOMES);
 }

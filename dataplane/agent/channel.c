@@ -1,49 +1,15 @@
-#include "dataplane/agent/channel.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/io/h2_client.h"
-#include "dataplane/agent/line_buffer.h"
+#include "dataplane/agent/channel_internal.h"
 #include "dataplane/core/backoff.h"
 
-#define SECOND_NS	  1000000000ull
-#define SILENCE_NS	  (15 * SECOND_NS)
-#define REPORT_TIMEOUT_NS (5 * SECOND_NS)
-#define LINE_BYTES_MAX	  (16u << 20)
+#define SILENCE_NS 15000000000ull
 
-struct channel {
-	struct loop *loop;
-	struct h2_client *client;
-	char *url, *gateway;
-	void (*on_intent)(struct intent *intent, const char *line, size_t len, void *arg);
-	void (*on_state)(enum channel_state state, void *arg);
-	void *arg;
-
-	enum channel_state state; /* 0: nothing is known yet */
-	char why[320];		  /* the state is what it is */
-	uint64_t term;		  /* the highest seen */
-	uint64_t random;
-	uint64_t silence_ns;
-	uint32_t attempt; /* failures in a row */
-
-	struct h2_request *stream;
-	struct line_buffer lines;
-	struct loop_timer retry_timer, silence_timer;
-
-	struct h2_request *report, *alive;
-	char *next_report;  /* waits for report to end */
-	bool report_failed; /* logged, until one succeeds */
-
-	/* Callbacks may destroy the channel: the outermost leave frees it. */
-	uint32_t depth;
-	bool destroyed;
-};
-
-__attribute__((format(printf, 1, 2))) static void log_line(const char *format, ...)
+void channel_log(const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -67,6 +33,7 @@ static uint64_t random_next(struct channel *channel)
 static void channel_free(struct channel *channel)
 {
 	line_buffer_free(&channel->lines);
+	free(channel->sent_report);
 	free(channel->next_report);
 	free(channel->url);
 	free(channel->gateway);
@@ -97,7 +64,7 @@ set_state(struct channel *channel, enum channel_state state, const char *why, ..
 		return;
 	channel->state = state;
 	memcpy(channel->why, text, sizeof(text));
-	log_line("control %s: %s", channel->url, text);
+	channel_log("control %s: %s", channel->url, text);
 	if (!same && channel->on_state)
 		channel->on_state(state, channel->arg);
 }
@@ -128,8 +95,8 @@ static void intent_received(struct channel *channel, struct intent_line *line, c
 			    size_t len)
 {
 	if (strcmp(line->gateway, channel->gateway) != 0) {
-		log_line("control %s: sent the intent of gateway %s: ignored", channel->url,
-			 line->gateway);
+		channel_log("control %s: sent the intent of gateway %s: ignored", channel->url,
+			    line->gateway);
 		intent_free(line->intent);
 		return;
 	}
@@ -161,7 +128,8 @@ static void line_received(struct channel *channel, const char *text, size_t len)
 	if (len == 0)
 		return;
 	if (intent_json_parse(text, len, &line, error)) {
-		log_line("control %s: intent refused, the last one stays: %s", channel->url, error);
+		channel_log("control %s: intent refused, the last one stays: %s", channel->url,
+			    error);
 		return;
 	}
 	if (line.type == INTENT_LINE_INTENT)
@@ -189,7 +157,7 @@ static void on_stream_data(struct h2_request *request, const uint8_t *data, size
 	silence_restart(channel);
 	if (line_buffer_push(&channel->lines, data, len)) {
 		set_state(channel, CHANNEL_DOWN, "an intent line of more than %u bytes: refused",
-			  LINE_BYTES_MAX);
+			  INTENT_LINE_MAX);
 		stream_drop(channel);
 	}
 	while (!channel->destroyed && channel->stream == request &&
@@ -282,98 +250,6 @@ static void on_silence(struct loop_timer *timer, void *arg)
 	channel_leave(channel);
 }
 
-static void report_ended(struct channel *channel, int error, int status)
-{
-	bool failed = error || status < 200 || status > 299;
-
-	/* A lost connection is told once, by the stream. */
-	if (failed && !channel->report_failed && error != -ECONNRESET) {
-		if (error)
-			log_line("control %s: report failed: %s", channel->url, strerror(-error));
-		else
-			log_line("control %s: report refused with status %d", channel->url, status);
-	}
-	channel->report_failed = failed && (channel->report_failed || error != -ECONNRESET);
-}
-
-static int report_post(struct channel *channel, const char *json);
-
-static void on_report_close(struct h2_request *request, int error, void *arg)
-{
-	struct channel *channel = arg;
-	char *next = channel->next_report;
-
-	channel->report = NULL;
-	channel->next_report = NULL;
-	report_ended(channel, error, h2_request_status(request));
-	if (next && channel->state == CHANNEL_UP)
-		report_post(channel, next);
-	free(next);
-}
-
-static int report_post(struct channel *channel, const char *json)
-{
-	static const struct h2_header type = {"content-type", "application/json"};
-	char path[256];
-	struct h2_request_options options = {
-		.method = "POST",
-		.path = path,
-		.headers = &type,
-		.header_count = 1,
-		.body = json,
-		.body_len = strlen(json),
-		.timeout_ns = REPORT_TIMEOUT_NS,
-		.on_close = on_report_close,
-		.arg = channel,
-	};
-
-	snprintf(path, sizeof(path), "/v1/gateways/%s/report", channel->gateway);
-	channel->report = h2_client_request(channel->client, &options);
-	return channel->report ? 0 : -ENOMEM;
-}
-
-int channel_report(struct channel *channel, const char *json)
-{
-	char *copy;
-
-	if (channel->destroyed || channel->state != CHANNEL_UP)
-		return 0;
-	if (!channel->report)
-		return report_post(channel, json);
-	copy = strdup(json);
-	if (!copy)
-		return -ENOMEM;
-	free(channel->next_report);
-	channel->next_report = copy;
-	return 0;
-}
-
-static void on_alive_close(struct h2_request *request, int error, void *arg)
-{
-	struct channel *channel = arg;
-
-	(void)request;
-	(void)error;
-	channel->alive = NULL;
-}
-
-void channel_alive(struct channel *channel)
-{
-	char path[256];
-	struct h2_request_options options = {
-		.method = "POST",
-		.path = path,
-		.timeout_ns = REPORT_TIMEOUT_NS,
-		.on_close = on_alive_close,
-		.arg = channel,
-	};
-
-	if (channel->destroyed || channel->state != CHANNEL_UP || channel->report || channel->alive)
-		return;
-	snprintf(path, sizeof(path), "/v1/gateways/%s/alive", channel->gateway);
-	channel->alive = h2_client_request(channel->client, &options);
-}
-
 static int channel_init(struct channel *channel, struct loop *loop,
 			const struct channel_config *config)
 {
@@ -386,7 +262,7 @@ static int channel_init(struct channel *channel, struct loop *loop,
 	channel->silence_ns = config->silence_ns ? config->silence_ns : SILENCE_NS;
 	channel->retry_timer = (struct loop_timer){.on_expire = on_retry, .arg = channel};
 	channel->silence_timer = (struct loop_timer){.on_expire = on_silence, .arg = channel};
-	line_buffer_init(&channel->lines, LINE_BYTES_MAX);
+	line_buffer_init(&channel->lines, INTENT_LINE_MAX);
 	channel->url = strdup(config->url);
 	channel->gateway = strdup(config->gateway);
 	if (!channel->url || !channel->gateway)

@@ -4,8 +4,9 @@
  *
  * Agent thread, on its loop. Promises: intents reach on_intent whole, checked, for this gateway and
  * never of a lower term than one before; silence of 15 s or a loss leads to a new connection after
- * a back-off with jitter of 200 ms to 5 s (backoff.h); at most one report is on its way, and of
- * those that wait only the newest is kept. State changes are logged once, not each attempt.
+ * a back-off with jitter of 200 ms to 5 s (backoff.h); at most one part of a report is on its way,
+ * and of the reports that wait only the newest is kept. State changes are logged once, not each
+ * attempt.
  */
 #pragma once
 
@@ -50,8 +51,10 @@ struct channel *channel_create(struct loop *loop, const struct channel_config *c
 /* May be called from a callback. NULL is fine. */
 void channel_destroy(struct channel *channel);
 enum channel_state channel_state(const struct channel *channel);
-/* Posts the report (copied) now or after the one under way. While not up it is dropped. 0 or
- * -ENOMEM. */
+/*
+ * Posts the report (copied) now or after the one under way. Its parts are lines, and each is posted
+ * when the one before was taken. While not up it is dropped. 0 or -ENOMEM.
+ */
 int channel_report(struct channel *channel, const char *json);
 /*
  * Says that the gateway lives, unless a report or such a word is on its way. Often and cheap, so

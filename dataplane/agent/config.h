@@ -62,6 +62,7 @@ struct gateway_config {
 	char control_ca[CONFIG_PATH_BYTES]; /* these three: with https, else empty */
 	char control_cert[CONFIG_PATH_BYTES];
 	char control_key[CONFIG_PATH_BYTES];
+	char control_crl[CONFIG_PATH_BYTES]; /* perhaps with them */
 	uint32_t workers;
 	uint32_t cpu_count; /* 0: not pinned; else = workers */
 	uint32_t cpus[CONFIG_WORKERS_MAX];

@@ -40,6 +40,7 @@ static int files_read(const struct config_reading *reading, const struct config_
 		{"control.ca", raw->ca, config->control_ca},
 		{"control.cert", raw->cert, config->control_cert},
 		{"control.key", raw->key, config->control_key},
+		{"control.crl", raw->crl, config->control_crl},
 	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -65,9 +66,10 @@ int config_read_control(const struct config_reading *reading, const struct confi
 		return config_wrong(reading, "control",
 				    "https needs the files ca, cert and key (causewayctl pki issue "
 				    "gateway NAME makes the last two)");
-	if (!is_tls && (config->control_ca[0] || config->control_cert[0] || config->control_key[0]))
+	if (!is_tls && (config->control_ca[0] || config->control_cert[0] ||
+			config->control_key[0] || config->control_crl[0]))
 		return config_wrong(reading, "control",
-				    "ca, cert and key are for https: write https:// in url, or "
-				    "leave them out");
+				    "ca, cert, key and crl are for https: write https:// in url, "
+				    "or leave them out");
 	return 0;
 }

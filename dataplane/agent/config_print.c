@@ -55,6 +55,8 @@ int config_print(const struct gateway_config *config, FILE *out)
 		text_print("  ca", config->control_ca, out);
 		text_print("  cert", config->control_cert, out);
 		text_print("  key", config->control_key, out);
+		if (config->control_crl[0])
+			text_print("  crl", config->control_crl, out);
 	}
 	fprintf(out, "workers: %u\n", config->workers);
 	for (uint32_t i = 0; i < config->cpu_count; i++)

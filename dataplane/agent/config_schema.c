@@ -5,11 +5,9 @@
 			       CYAML_UNLIMITED)
 
 static const cyaml_schema_field_t control_fields[] = {
-	TEXT(struct config_raw_control, url),
-	TEXT(struct config_raw_control, ca),
-	TEXT(struct config_raw_control, cert),
-	TEXT(struct config_raw_control, key),
-	CYAML_FIELD_END,
+	TEXT(struct config_raw_control, url),  TEXT(struct config_raw_control, ca),
+	TEXT(struct config_raw_control, cert), TEXT(struct config_raw_control, key),
+	TEXT(struct config_raw_control, crl),  CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t memory_fields[] = {

@@ -21,7 +21,7 @@ struct config_raw_port {
 struct config_raw {
 	char *name, *run_dir, *state_dir;
 	struct config_raw_control {
-		char *url, *ca, *cert, *key;
+		char *url, *ca, *cert, *key, *crl;
 	} control;
 	char *workers, *cpus, *idle;
 	struct config_raw_memory {

@@ -325,7 +325,7 @@ static int parse_intent(struct place *at, json_t *root, struct intent_line *line
 
 	if (place_get_number(at, root, "revision", INT64_MAX, &line->revision) ||
 	    place_get_name(at, root, "gateway", line->gateway) ||
-	    place_get_array(at, root, "paths", INTENT_JSON_PATHS_MAX, false, &list))
+	    place_get_array(at, root, "paths", INTENT_PATHS_MAX, false, &list))
 		return -EINVAL;
 	line->intent = intent_alloc(json_array_size(list));
 	if (!line->intent) {

@@ -13,8 +13,6 @@
 #include "dataplane/core/intent.h"
 
 #define INTENT_JSON_ERROR_BYTES 192
-/* More paths than this in one line are refused. */
-#define INTENT_JSON_PATHS_MAX 4096
 
 enum intent_line_type {
 	INTENT_LINE_INTENT = 1,

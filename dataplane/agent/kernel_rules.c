@@ -11,6 +11,7 @@
 
 #include "bpf/kernel_abi.h"
 #include "dataplane/agent/kernel_parts.h"
+#include "dataplane/agent/grace.h"
 #include "dataplane/agent/kernel_prog.h"
 
 static const uint32_t first_key = 0;
@@ -30,6 +31,8 @@ static void maps_close(struct kernel_rules *rules)
 	fd_close(&rules->sets_fd);
 	fd_close(&rules->counters_fd);
 	fd_close(&rules->alive_fd);
+	for (uint32_t i = 0; i < KERNEL_SLOTS; i++)
+		kernel_slot_close(&rules->slots[i]);
 }
 
 int kernel_rules_bind(struct kernel_rules *rules, enum kernel_rules_kind kind, uint32_t ifindex,
@@ -80,97 +83,53 @@ int kernel_rules_configure(struct kernel_rules *rules, const struct classify_por
 	return 0;
 }
 
-static int trie_fill(int fd, const struct ruleset *ruleset, enum ruleset_side side)
-{
-	for (uint32_t i = 0; i < ruleset_prefix_count(ruleset, side); i++) {
-		struct kernel_prefix_key key = {.side = side};
-		struct ip_prefix prefix;
-		uint32_t group = ruleset_prefix(ruleset, side, i, &prefix);
-
-		key.prefix_len = KERNEL_PREFIX_BITS(prefix.len);
-		memcpy(key.addr, prefix.addr.bytes, sizeof(key.addr));
-		if (bpf_map_update_elem(fd, &key, &group, BPF_ANY))
-			return -errno;
-	}
-	return 0;
-}
-
-static int sets_fill(int fd, const struct ruleset *ruleset)
-{
-	for (uint32_t i = 0; i < ruleset_set_count(ruleset); i++) {
-		uint64_t key;
-		const struct classify_rule_set *set = ruleset_set(ruleset, i, &key);
-
-		if (bpf_map_update_elem(fd, &key, set, BPF_ANY))
-			return -errno;
-	}
-	return 0;
-}
-
-/* Fill new maps: the fd, or -errno. */
-static int trie_create(const struct ruleset *ruleset)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
-	uint32_t prefixes = ruleset_prefix_count(ruleset, RULESET_SRC) +
-			    ruleset_prefix_count(ruleset, RULESET_DST);
-	int fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "cw_trie", sizeof(struct kernel_prefix_key),
-				sizeof(uint32_t), prefixes ? prefixes : 1, &opts);
-	int error;
-
-	if (fd < 0)
-		return -errno;
-	error = trie_fill(fd, ruleset, RULESET_SRC);
-	if (!error)
-		error = trie_fill(fd, ruleset, RULESET_DST);
-	if (error)
-		close(fd);
-	return error ? error : fd;
-}
-
-static int sets_create(const struct ruleset *ruleset)
-{
-	uint32_t count = ruleset_set_count(ruleset);
-	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "cw_set", sizeof(uint64_t),
-				sizeof(struct classify_rule_set), count ? count : 1, NULL);
-	int error;
-
-	if (fd < 0)
-		return -errno;
-	error = sets_fill(fd, ruleset);
-	if (error)
-		close(fd);
-	return error ? error : fd;
-}
-
 static uint32_t slot_next(const struct kernel_rules *rules)
 {
 	return (rules->slot + 1) % KERNEL_SLOTS;
 }
 
-/* Each update of an outer map returns only when no program runs that began before it. */
-static int slot_fill(const struct kernel_rules *rules, uint32_t slot, int trie_fd, int set_fd)
+static int slot_open(struct kernel_rules *rules, uint32_t slot, uint32_t prefixes, uint32_t sets)
 {
-	if (bpf_map_update_elem(rules->tries_fd, &slot, &trie_fd, BPF_ANY) ||
-	    bpf_map_update_elem(rules->sets_fd, &slot, &set_fd, BPF_ANY))
-		return -errno;
+	return kernel_slot_open(&rules->slots[slot], slot, rules->tries_fd, rules->sets_fd,
+				prefixes, sets);
+}
+
+int kernel_rules_warm(struct kernel_rules *rules, struct grace *grace)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < KERNEL_SLOTS && !error; i++)
+		error = slot_open(rules, i, 0, 0);
+	rules->grace = grace;
+	return error;
+}
+
+/*
+ * No program reads the slot: it was left two flips ago, and what ran then has come to its end. A
+ * program lasts microseconds, but nothing bounds how long its CPU may be taken from it.
+ */
+static int slot_make_writable(struct kernel_rules *rules, uint32_t slot,
+			      const struct ruleset *ruleset)
+{
+	uint32_t prefixes = ruleset_prefix_count(ruleset, RULESET_SRC) +
+			    ruleset_prefix_count(ruleset, RULESET_DST);
+	uint32_t sets = ruleset_set_count(ruleset);
+
+	/* Also where it gets other tables: a program would see one of each. */
+	if (rules->grace)
+		grace_wait(rules->grace, rules->slots[slot].left);
+	if (!rules->grace || !kernel_slot_has_room(&rules->slots[slot], prefixes, sets))
+		return slot_open(rules, slot, prefixes, sets);
 	return 0;
 }
 
 int kernel_rules_prepare(struct kernel_rules *rules, const struct ruleset *ruleset)
 {
-	int trie_fd = trie_create(ruleset);
-	int set_fd, error;
+	uint32_t slot = slot_next(rules);
+	int error = slot_make_writable(rules, slot, ruleset);
 
-	if (trie_fd < 0)
-		return trie_fd;
-	set_fd = sets_create(ruleset);
-	if (set_fd < 0) {
-		close(trie_fd);
-		return set_fd;
-	}
-	error = slot_fill(rules, slot_next(rules), trie_fd, set_fd);
-	close(trie_fd);
-	close(set_fd);
+	if (!error)
+		error = kernel_slot_fill(&rules->slots[slot], ruleset);
 	rules->blocks_next = ruleset_blocks(ruleset);
 	return error;
 }
@@ -181,6 +140,8 @@ int kernel_rules_commit(struct kernel_rules *rules)
 
 	if (bpf_map_update_elem(rules->active_fd, &first_key, &slot, BPF_ANY))
 		return -errno;
+	if (rules->grace)
+		rules->slots[rules->slot].left = grace_begin(rules->grace);
 	rules->slot = slot;
 	rules->blocks = rules->blocks_next;
 	return attach_is_due(rules) ? kernel_tc_attach(rules) : 0;

@@ -25,8 +25,12 @@
 #include <stdint.h>
 
 #include "bpf/classify_input.h"
+#include "bpf/kernel_abi.h"
 #include "dataplane/abi/verdict.h"
+#include "dataplane/agent/kernel_slot.h"
 #include "dataplane/core/ruleset.h"
+
+struct grace;
 
 enum kernel_rules_kind {
 	KERNEL_RULES_NONE = 0, /* also what a zeroed struct is: closed */
@@ -47,6 +51,8 @@ struct kernel_rules {
 	uint32_t slot; /* of the map-in-maps, active now */
 	int prog_fd;   /* tc: until it is attached; else -1 */
 	int config_fd, active_fd, tries_fd, sets_fd, counters_fd, alive_fd;
+	struct grace *grace; /* the agent's; NULL: prepare waits itself */
+	struct kernel_slot slots[KERNEL_SLOTS];
 };
 
 /* The program that blocks an interface. */
@@ -94,9 +100,19 @@ static inline bool kernel_rules_has_claims(const struct kernel_rules *rules)
 }
 
 /*
+ * Makes the tables of all slots ahead of time, six RCU grace periods (some 100 ms) long, so that
+ * changes later need not wait. Once, before the first prepare. 0 or -errno.
+ */
+int kernel_rules_warm(struct kernel_rules *rules, struct grace *grace);
+
+/*
  * A change of rules in two steps, so that several programs and the workers can change together:
- * prepare puts the new ones beside the old and blocks for two RCU grace periods (some 20-50 ms);
- * commit makes them the ones in force, in one flip. A later prepare replaces one without commit.
+ * prepare writes the new ones beside the old; commit makes them the ones in force, in one flip. A
+ * later prepare replaces one without commit.
+ *
+ * prepare blocks for what is left of the grace period since the slot that it fills was left, two
+ * commits ago: nothing, but in a rush of changes. Without kernel_rules_warm, and where the tables
+ * have become too small, it blocks for two such periods (20 to 50 ms).
  */
 int kernel_rules_prepare(struct kernel_rules *rules, const struct ruleset *ruleset);
 int kernel_rules_commit(struct kernel_rules *rules);

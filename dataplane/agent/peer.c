@@ -249,6 +249,7 @@ static void on_beat(struct loop_timer *timer, void *arg)
 	uint64_t now_ns = loop_now_ns(peers->options.loop);
 	struct session *next;
 
+	peers_revoke(peers);
 	for (struct session *session = peers->sessions; session; session = next) {
 		next = session->next;
 		session_beat(session, now_ns);

@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "dataplane/agent/line_buffer.h"
 #include "dataplane/agent/peer.h"
@@ -84,6 +85,7 @@ struct listener {
 struct peers {
 	struct peers_options options;
 	SSL_CTX *tls;
+	struct stat crl;    /* the file of the last look; zero: none yet */
 	struct peer **list; /* by name */
 	uint32_t count;
 	struct session *sessions;
@@ -131,6 +133,8 @@ SSL_CTX *session_context(const struct certificate *certificate);
  * Where they do not hold, what was read before does.
  */
 void peers_tls_renew(struct peers *peers);
+/* When the list of revoked certificates is another file: ends the sessions of those on it. */
+void peers_revoke(struct peers *peers);
 
 /* peer_session.c */
 /* fd: a connected socket, the session's from here on; or one to be connected to `to`. NULL: no

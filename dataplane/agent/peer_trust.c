@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/io/tls_identity.h"
+#include "control/io/tls_revocation.h"
 
 /* Control tells which certificate it is: the pin is all that counts. */
 static bool is_pinned(struct session *session, const X509 *shown)
@@ -84,11 +85,10 @@ static SSL_CTX *context_self_signed(const struct certificate *certificate)
 	return NULL;
 }
 
-SSL_CTX *session_context(const struct certificate *certificate)
+static SSL_CTX *context_create(const struct certificate *certificate, char *error, size_t size)
 {
-	char error[256];
 	SSL_CTX *tls = certificate_is_issued(certificate)
-			       ? tls_context_peer(&certificate->files, error, sizeof(error))
+			       ? tls_context_peer(&certificate->files, error, size)
 			       : context_self_signed(certificate);
 
 	if (tls)
@@ -96,15 +96,51 @@ SSL_CTX *session_context(const struct certificate *certificate)
 	return tls;
 }
 
-void peers_tls_renew(struct peers *peers)
+SSL_CTX *session_context(const struct certificate *certificate)
 {
-	SSL_CTX *tls;
+	char error[256];
 
-	if (!certificate_is_issued(peers->options.certificate))
-		return;
-	tls = session_context(peers->options.certificate);
+	return context_create(certificate, error, sizeof(error));
+}
+
+static int tls_renew(struct peers *peers, char *error, size_t size)
+{
+	SSL_CTX *tls = context_create(peers->options.certificate, error, size);
+
 	if (!tls)
-		return;
+		return -1;
 	SSL_CTX_free(peers->tls);
 	peers->tls = tls;
+	return 0;
+}
+
+void peers_tls_renew(struct peers *peers)
+{
+	char error[256];
+
+	if (certificate_is_issued(peers->options.certificate))
+		(void)tls_renew(peers, error, sizeof(error));
+}
+
+void peers_revoke(struct peers *peers)
+{
+	const struct certificate *own = peers->options.certificate;
+	struct session *next;
+	char error[256];
+
+	if (!certificate_is_issued(own) || !own->files.crl || !own->files.crl[0] ||
+	    !tls_revocation_is_new(own->files.crl, &peers->crl))
+		return;
+	if (tls_renew(peers, error, sizeof(error))) {
+		peer_log("%s; the list read before stays in use", error);
+		return;
+	}
+	for (struct session *session = peers->sessions; session; session = next) {
+		next = session->next;
+		if (tls_revocation_hits(peers->tls, session->ssl))
+			session_end(session, "its certificate is revoked");
+		/* It goes by the list before. */
+		else if (!SSL_is_init_finished(session->ssl))
+			session_end(session, "certificates were revoked meanwhile");
+	}
 }

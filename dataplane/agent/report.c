@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/agent/report_parts.h"
 #include "dataplane/agent/report_transport.h"
 #include "dataplane/core/counter_sum.h"
 
@@ -53,11 +54,15 @@ static json_t *drops_json(const uint64_t drops[])
 
 static json_t *flow_json(const struct cw_flow_counters *flow)
 {
+	/* What one worker let in and another one out may be read the other way round. */
+	int64_t held_packets = (int64_t)flow->held_packets;
+
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rx_packets",
 			 (json_int_t)flow->rx_packets, "rx_bytes", (json_int_t)flow->rx_bytes,
 			 "tx_packets", (json_int_t)flow->tx_packets, "tx_bytes",
-			 (json_int_t)flow->tx_bytes, "held_packets", (json_int_t)flow->held_packets,
-			 "outer_packets", (json_int_t)flow->outer_packets, "outer_bytes",
+			 (json_int_t)flow->tx_bytes, "held_packets",
+			 (json_int_t)(held_packets > 0 ? held_packets : 0), "outer_packets",
+			 (json_int_t)flow->outer_packets, "outer_bytes",
 			 (json_int_t)flow->outer_bytes, "fragments", (json_int_t)flow->fragments,
 			 "ce_marked", (json_int_t)flow->ce_marked, "drops", drops_json(flow->drop));
 }
@@ -90,20 +95,42 @@ static json_int_t path_epoch(struct agent *a, uint32_t index)
 	return (json_int_t)(counter_file_header(a->counters)->start_ns + uses * SLOTS_MAX + index);
 }
 
+/* Why it sends by another link than its intent's; NULL: it does not. */
+static json_t *moving_json(const struct slot *slot)
+{
+	if (!slot->is_moving)
+		return NULL;
+	return json_sprintf("no probe has come back over link %u yet (port %s): it %s over link %u",
+			    slot->intent.link_id, slot->intent.port,
+			    slot_is_stranded(slot) ? "sends in vain" : "goes on", slot->sends_link);
+}
+
+static const char *path_error(const struct slot *slot)
+{
+	if (slot->error[0])
+		return slot->error;
+	return slot_is_stranded(slot) ? "no probe comes back, over neither its link nor the one "
+					"that it is to move to: is the WAN or that gateway down?"
+				      : NULL;
+}
+
 static json_t *path_json(struct agent *a, const struct slot *slot)
 {
 	struct cw_path_counters sum;
 	uint32_t index = slots_index(&a->slots, slot);
 
 	report_path_counters(a, index, &sum);
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:s?, s:{s:o, s:o}}", "name",
-		slot->intent.name, "id", (json_int_t)slot->intent.id, "epoch", path_epoch(a, index),
-		"generation", (json_int_t)slot->intent.generation, "receiving", slot->is_receiving,
-		"proved", slot_is_proved(slot), "claiming", slot->is_claiming, "keys",
-		peers_has_keys(a->peers, slot->intent.id), "peer", path_peer_json(&slot->intent),
-		"rtt_ns", (json_int_t)slot->rtt_ns, "error", slot->error[0] ? slot->error : NULL,
-		"counters", "out", flow_json(&sum.out), "in", flow_json(&sum.in));
+	return json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:s?, "
+			 "s:o*, s:{s:o, s:o}}",
+			 "name", slot->intent.name, "id", (json_int_t)slot->intent.id, "epoch",
+			 path_epoch(a, index), "generation", (json_int_t)slot->intent.generation,
+			 "class", (int)slot->intent.class, "link", (int)slot->intent.link_id,
+			 "link_rtt_ns", (json_int_t)slot->intent.link_rtt_ns, "receiving",
+			 slot->is_receiving, "proved", slot_is_proved(slot), "claiming",
+			 slot->is_claiming, "keys", peers_has_keys(a->peers, slot->intent.id),
+			 "peer", path_peer_json(&slot->intent), "rtt_ns", (json_int_t)slot->rtt_ns,
+			 "error", path_error(slot), "moving", moving_json(slot), "counters", "out",
+			 flow_json(&sum.out), "in", flow_json(&sum.in));
 }
 
 static json_t *port_json(struct agent *a, uint32_t index)
@@ -133,37 +160,46 @@ static uint32_t smallest_mtu(struct agent *a, enum config_role role)
 	return mtu;
 }
 
-static json_t *report_json(struct agent *a)
+static json_t *paths_json(struct agent *a)
 {
-	json_t *ports = json_array(), *paths = json_array();
+	json_t *paths = json_array();
 
-	for (uint32_t i = 0; i < a->config->port_count; i++)
-		json_array_append_new(ports, port_json(a, i));
 	for (uint32_t i = 0; i < a->slots.high; i++)
 		if (a->slots.slot[i].is_used)
 			json_array_append_new(paths, path_json(a, &a->slots.slot[i]));
 	report_transport_add(a, paths);
+	return paths;
+}
+
+/* All but its paths. */
+static json_t *head_json(struct agent *a)
+{
+	json_t *ports = json_array();
+
+	for (uint32_t i = 0; i < a->config->port_count; i++)
+		json_array_append_new(ports, port_json(a, i));
 	return json_pack(
-		"{s:I, s:s, s:{s:s}, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o}",
+		"{s:I, s:s, s:{s:s}, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o, s:o}",
 		"boot", (json_int_t)a->boot, "version", CAUSEWAY_VERSION, "certificate", "sha256",
 		a->certificate.sha256, "revision", (json_int_t)a->applied->revision, "term",
 		(json_int_t)a->applied->term, "lan_mtu", (int)smallest_mtu(a, CONFIG_LAN),
 		"wan_mtu", (int)smallest_mtu(a, CONFIG_WAN), "udp_port", (int)a->config->udp_port,
 		"lanes", (int)a->config->workers, "workers", (int)a->config->workers,
 		"buffer_bytes", (json_int_t)fastpath_buffer_bytes(a->fastpath), "ports", ports,
-		"peers", peers_json(a), "links", report_links_json(a), "paths", paths);
+		"peers", peers_json(a), "links", report_links_json(a));
 }
 
 void report_send(struct agent *a)
 {
-	json_t *json = report_json(a);
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_t *head = head_json(a), *paths = paths_json(a);
+	char *text = head && paths ? report_parts(head, paths, REPORT_PART_BYTES) : NULL;
 
 	a->report_is_due = false;
 	if (text)
 		channel_report(a->channel, text);
 	free(text);
-	json_decref(json);
+	json_decref(head);
+	json_decref(paths);
 }
 
 void report_facts(struct agent *a)

@@ -67,8 +67,10 @@ json_t *report_links_json(struct agent *a)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < a->slots.high; i++)
-		if (a->slots.slot[i].is_used)
+		if (a->slots.slot[i].is_used) {
 			is_used[a->slots.slot[i].intent.link_id] = true;
+			is_used[a->slots.slot[i].sends_link] = true;
+		}
 	for (uint32_t number = 1; number < CW_LINKS; number++)
 		if (is_used[number])
 			json_array_append_new(list, link_json(a, number));

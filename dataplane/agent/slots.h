@@ -12,7 +12,7 @@
 
 #include "dataplane/core/intent.h"
 
-#define SLOTS_MAX 4096
+#define SLOTS_MAX INTENT_PATHS_MAX
 
 struct slot {
 	struct intent_path intent;
@@ -20,14 +20,21 @@ struct slot {
 	uint32_t proved_generation; /* of the newest probe that came back; 0: none */
 	uint64_t rtt_ns;
 	uint64_t incarnation; /* of the path's life here: key_exchange.h */
+	uint8_t sends_link;   /* number of the link that it sends by */
+	bool is_moving;	      /* to the link of its intent, which is not proved yet */
+	bool is_settling;     /* it has moved: its windows are still for both links */
 	bool is_used;
+	bool is_leaving;   /* no intent has it any more; it receives until all has arrived */
 	bool is_receiving; /* the workers have it */
 	bool is_claiming;  /* what the next claims_apply puts into force, */
 	bool is_claimed;   /* and what the last one did */
 	bool is_blocking;  /* likewise: idle rules, which block what nobody claims */
 	bool is_blocked;
 	uint8_t generation;
-	char error[160]; /* why it is not receiving or not claiming; empty: fine */
+	uint64_t entered;	 /* leaving: packets that had come in, both ways, */
+	uint64_t quiet_since_ns; /* and when the last of them did */
+	uint64_t leaves_by_ns;	 /* whatever still comes */
+	char error[160];	 /* why it is not receiving or not claiming; empty: fine */
 };
 
 struct slots {
@@ -52,4 +59,10 @@ static inline void slot_set_claiming(struct slot *slot, bool is_claiming)
 static inline bool slot_is_proved(const struct slot *slot)
 {
 	return slot->proved_generation == slot->intent.generation;
+}
+
+/* It moves, and neither by the new link nor by the old one does anything come back. */
+static inline bool slot_is_stranded(const struct slot *slot)
+{
+	return slot->is_moving && !slot->proved_generation;
 }

@@ -120,6 +120,24 @@ static int port_lock(struct agent *a, uint32_t index, char *error, size_t size)
 	return a->port_locks[index];
 }
 
+/* At a LAN port both judge by rules. */
+static int kernel_warm(struct agent *a, uint32_t index)
+{
+	struct kernel_rules *homes[] = {&a->kernel[index], &a->kernel[KERNEL_GUARD(index)]};
+	int ret = 0;
+
+	if (a->config->ports[index].role != CONFIG_LAN)
+		return 0;
+	if (!a->grace)
+		a->grace = grace_create();
+	if (!a->grace)
+		return -errno;
+	for (int i = 0; i < 2 && !ret; i++)
+		if (homes[i]->kind != KERNEL_RULES_NONE)
+			ret = kernel_rules_warm(homes[i], a->grace);
+	return ret;
+}
+
 /* The driver has attached the XDP program; the rest waits, loaded, for its first rules. */
 static int kernel_open(struct agent *a, uint32_t index, uint32_t ifindex, char *error, size_t size)
 {
@@ -135,6 +153,8 @@ static int kernel_open(struct agent *a, uint32_t index, uint32_t ifindex, char *
 	} else {
 		ret = kernel_rules_open_packet(&a->kernel[index], ifindex, &foreign);
 	}
+	if (!ret)
+		ret = kernel_warm(a, index);
 	if (ret == -EBUSY && foreign.id)
 		snprintf(
 			error, size,
@@ -274,6 +294,7 @@ static int certificate_start(struct agent *a, char *error, size_t size)
 		.ca = config->control_ca,
 		.cert = config->control_cert,
 		.key = config->control_key,
+		.crl = config->control_crl,
 	};
 
 	if (files.cert[0])

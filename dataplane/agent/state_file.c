@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILE_BYTES_MAX (16u << 20)
+#define FILE_BYTES_MAX (INTENT_LINE_MAX + 1u)
 
 /* mkdir -p. */
 static int make_dirs(const char *dir)

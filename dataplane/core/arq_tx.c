@@ -220,6 +220,15 @@ uint32_t arq_tx_on_block(struct arq_tx *a, const struct wire_ack_block *block, u
 	return count;
 }
 
+/* What a packet that was sent later, and came, says of this one. */
+static bool is_overdue(const struct arq_tx_slot *slot, const struct arq_evidence *e)
+{
+	/* Times of sending come back in whole microseconds. */
+	if (slot->sent_ns <= e->moved_ns && e->sent_ns + 1000 > e->moved_ns)
+		return e->now >= slot->sent_ns + e->moved_wait_ns;
+	return slot->sent_ns + e->reorder_ns < e->sent_ns;
+}
+
 void arq_tx_mark_lost(struct arq_tx *a, const struct wire_ack_block *block, uint64_t cumulative,
 		      uint64_t end, const struct arq_evidence *e)
 {
@@ -236,8 +245,7 @@ void arq_tx_mark_lost(struct arq_tx *a, const struct wire_ack_block *block, uint
 			uint64_t seq = first + (uint64_t)__builtin_ctzll(missing);
 			const struct arq_tx_slot *slot = arq_tx_slot(a, seq);
 
-			if (slot->state == ARQ_TX_FLIGHT &&
-			    slot->sent_ns + e->reorder_ns < e->sent_ns) {
+			if (slot->state == ARQ_TX_FLIGHT && is_overdue(slot, e)) {
 				lost_append(a, seq);
 				a->lost++;
 			}

@@ -69,6 +69,12 @@ struct arq_evidence {
 	uint64_t rtt_min_ns; /* a repair acknowledged sooner was needless */
 	uint64_t reorder_ns; /* arq_tx_reorder */
 	uint64_t reorder_max_ns;
+	/*
+	 * The lane moved to another link then (0: never), and an ACK of what went by the one before
+	 * took no longer than this. A packet of the new link proves nothing of one that is under
+	 * way on a longer one, until that time is over.
+	 */
+	uint64_t moved_ns, moved_wait_ns;
 };
 
 /* slot_count is a power of two of at least 64; acked has a bit for each. 0 or -EINVAL. */

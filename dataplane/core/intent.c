@@ -280,17 +280,28 @@ static bool matches_equal(const struct intent_path *a, const struct intent_path 
 
 static bool tunnel_equal(const struct intent_path *a, const struct intent_path *b)
 {
-	return a->id == b->id && a->link_id == b->link_id && a->peer_udp_port == b->peer_udp_port &&
-	       a->peer_lanes == b->peer_lanes && strcmp(a->peer, b->peer) == 0 &&
+	return a->link_id == b->link_id && a->peer_udp_port == b->peer_udp_port &&
 	       strcmp(a->port, b->port) == 0 && ip_addr_equal(&a->local_addr, &b->local_addr) &&
 	       ip_addr_equal(&a->peer_addr, &b->peer_addr);
 }
 
-bool intent_path_same_identity(const struct intent_path *a, const struct intent_path *b)
+/* Whatever link it goes over. */
+static bool service_equal(const struct intent_path *a, const struct intent_path *b)
 {
-	return strcmp(a->name, b->name) == 0 && tunnel_equal(a, b) && a->class == b->class &&
+	return strcmp(a->name, b->name) == 0 && a->id == b->id && strcmp(a->peer, b->peer) == 0 &&
+	       a->peer_lanes == b->peer_lanes && a->class == b->class &&
 	       prefixes_equal(a->near, a->near_count, b->near, b->near_count) &&
 	       prefixes_equal(a->far, a->far_count, b->far, b->far_count) && matches_equal(a, b);
+}
+
+bool intent_path_same_identity(const struct intent_path *a, const struct intent_path *b)
+{
+	return service_equal(a, b) && tunnel_equal(a, b);
+}
+
+bool intent_path_moves(const struct intent_path *a, const struct intent_path *b)
+{
+	return a->generation != b->generation && !tunnel_equal(a, b) && service_equal(a, b);
 }
 
 bool intent_path_same_settings(const struct intent_path *a, const struct intent_path *b)

@@ -16,6 +16,11 @@
 /* SHA-256 in 64 hexadecimal digits, and a 0. */
 #define INTENT_CERTIFICATE_BYTES 65
 #define INTENT_RTT_MAX_NS	 10000000000ull
+/* That a gateway carries, and its intent names. */
+#define INTENT_PATHS_MAX 4096
+/* Of one path in a line of the intent, and of the line: whatever names and rules its paths have. */
+#define INTENT_TEXT_MAX (7u << 10)
+#define INTENT_LINE_MAX (INTENT_PATHS_MAX * INTENT_TEXT_MAX + 1024)
 
 /* Protocol classes that rules name. ANY also takes IP fragments; the others never do. */
 enum intent_protocol {
@@ -142,5 +147,11 @@ const struct intent_path *intent_find_id(const struct intent *intent, uint32_t i
  * and class? The rest (generation, rates, far MTU, DSCPs, when_down, phase) may differ.
  */
 bool intent_path_same_identity(const struct intent_path *a, const struct intent_path *b);
+/*
+ * Is b what a is, between the same two gateways and for the same traffic, but over another link:
+ * other tunnel ends, and a later word of control (another generation), which tells the two apart in
+ * probes? Then a can become b while it carries traffic.
+ */
+bool intent_path_moves(const struct intent_path *a, const struct intent_path *b);
 /* The same in all but the phase? */
 bool intent_path_same_settings(const struct intent_path *a, const struct intent_path *b);

@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 /*
- * Tried and dropped: REMOVE + ADD for a path whose tunnel changed. Both name the same id, so one
- * order breaks the wire's id and the other removes what was just added; an UPDATE that carries
+ * Tried and dropped: REMOVE + ADD for a path whose far gateway changed. Both name the same id, so
+ * one order breaks the wire's id and the other removes what was just added; an UPDATE that carries
  * everything, behind an UNCLAIM, has neither problem.
  */
 
@@ -29,6 +29,12 @@ static const struct intent_path *path_in(const struct intent *intent,
 	return intent_find_id(intent, path->id, path->name);
 }
 
+/* What is proved and claimed stays so, or stays until the new link is proved. */
+static bool path_goes_on(const struct intent_path *before, const struct intent_path *after)
+{
+	return intent_path_same_identity(before, after) || intent_path_moves(before, after);
+}
+
 void plan_settle(const struct intent *old, struct intent *new)
 {
 	for (uint32_t i = 0; i < new->path_count; i++) {
@@ -36,7 +42,7 @@ void plan_settle(const struct intent *old, struct intent *new)
 		const struct intent_path *before = path_in(old, path);
 
 		if (path->phase == PHASE_RECEIVE && before && path_claims(before) &&
-		    intent_path_same_identity(before, path))
+		    path_goes_on(before, path))
 			path->phase = PHASE_CLAIM;
 	}
 }
@@ -51,7 +57,7 @@ static bool let_go_step(const struct plan *plan, struct plan_action *action)
 	const struct intent_path *before = &plan->old->paths[plan->next];
 	const struct intent_path *after = path_in(plan->new, before);
 
-	if (!path_claims(before) || !after || intent_path_same_identity(before, after))
+	if (!path_claims(before) || !after || path_goes_on(before, after))
 		return false;
 	*action = (struct plan_action){.type = ACTION_PATH_UNCLAIM, .path = before};
 	return true;
@@ -68,7 +74,8 @@ static bool receive_step(const struct plan *plan, struct plan_action *action)
 	if (intent_path_same_settings(before, after))
 		return false;
 	action->type = ACTION_PATH_UPDATE;
-	action->restart = !intent_path_same_identity(before, after);
+	action->restart = !path_goes_on(before, after);
+	action->move = intent_path_moves(before, after);
 	return true;
 }
 
@@ -80,7 +87,7 @@ static bool claim_step(const struct plan *plan, struct plan_action *action)
 
 	if (!path_claims(after))
 		return false;
-	if (before && path_claims(before) && intent_path_same_identity(before, after) &&
+	if (before && path_claims(before) && path_goes_on(before, after) &&
 	    before->far_lan_mtu == after->far_lan_mtu && before->when_down == after->when_down)
 		return false;
 	*action = (struct plan_action){.type = ACTION_PATH_CLAIM, .path = after};
@@ -94,7 +101,7 @@ static bool unclaim_step(const struct plan *plan, struct plan_action *action)
 
 	if (!path_claims(before) || (after && path_claims(after)))
 		return false;
-	if (after && !intent_path_same_identity(before, after))
+	if (after && !path_goes_on(before, after))
 		return false; /* it has let go already */
 	*action = (struct plan_action){.type = ACTION_PATH_UNCLAIM, .path = before};
 	return true;

@@ -33,10 +33,15 @@ enum plan_action_type {
 struct plan_action {
 	enum plan_action_type type;
 	/*
-	 * UPDATE only: the tunnel or the selectors changed, so what was proved is void: start again
-	 * as if added. The path does not claim at that moment.
+	 * UPDATE only: the far gateway or the selectors changed, so what was proved is void: start
+	 * again as if added. The path does not claim at that moment.
 	 */
 	bool restart;
+	/*
+	 * UPDATE only: another link between the same gateways (intent_path_moves). The path goes on
+	 * as it is, claim included, until the new one is proved.
+	 */
+	bool move;
 	/* ADD, UPDATE, CLAIM: of `new`. UNCLAIM, REMOVE: of `old`. */
 	const struct intent_path *path;
 };
@@ -50,9 +55,9 @@ struct plan {
 
 /*
  * Turns the wish into the state that follows it: a path that claims now, and that control has in
- * phase receive under the same id, tunnel and selectors, goes on claiming (its rate, MTU or
- * generation may differ). A control that restarted and proves its paths again so interrupts
- * nothing.
+ * phase receive under the same id, far gateway and selectors, goes on claiming (its link, rate, MTU
+ * or generation may differ). A control that restarted and proves its paths again so interrupts
+ * nothing, nor does one that moves a path.
  */
 void plan_settle(const struct intent *old, struct intent *new);
 

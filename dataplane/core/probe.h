@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROBE_FAST_NS	 20000000ull  /* until proved, */
-#define PROBE_FAST_COUNT 10	      /* for so many probes; then backs off, doubling, to */
+#define PROBE_FAST_NS	 5000000ull   /* until proved, */
+#define PROBE_FAST_COUNT 4	      /* for so many probes; then backs off, doubling, to */
 #define PROBE_SLOW_NS	 200000000ull /* this */
 #define PROBE_RTT_NS	 200000000ull /* once proved, or the round trip if that is longer; */
 #define PROBE_DOUBT_NS	 50000000ull  /* while echoes are missing, or half the round trip */
@@ -46,6 +46,16 @@ bool probe_poll(struct probe *p, uint64_t now, uint64_t *nonce);
 /* A PROBE_ECHO came; true when it answers one of ours: rtt_ns and proved are set. */
 bool probe_on_echo(struct probe *p, uint32_t generation, uint64_t nonce, uint64_t time_ns,
 		   uint64_t now);
+
+/*
+ * Does this end, whose path began with generation `first` and has `now`, answer a probe of
+ * `generation`? Also one that it had before: while a change is on its way to both ends the far one
+ * asks for the earlier generation, which still carries.
+ */
+static inline bool probe_is_answered(uint32_t first, uint32_t now, uint32_t generation)
+{
+	return generation >= first && generation <= now;
+}
 
 static inline uint64_t probe_deadline(const struct probe *p)
 {

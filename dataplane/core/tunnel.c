@@ -128,6 +128,18 @@ void tunnel_probe_arm(struct tunnel *t, uint64_t now)
 		arq_tx_in_flight(&t->tx) || t->is_waiting ? now + tunnel_timeout(t) : UINT64_MAX;
 }
 
+void tunnel_move(struct tunnel *t, uint64_t rtt_ns, uint64_t now)
+{
+	t->moved_wait_ns = tunnel_timeout(t);
+	t->moved_ns = now;
+	/* Also for a new life of the lane. */
+	t->config.rtt_ns = rtt_ns;
+	rtt_init(&t->rtt, rtt_ns);
+	t->tx.reorder_extra_ns = 0;
+	t->queue_us = 0;
+	tunnel_probe_arm(t, now);
+}
+
 enum tunnel_stall tunnel_may_send(struct tunnel *t, uint32_t count, uint32_t bytes, uint64_t now)
 {
 	if (!keys_may_send(&t->keys))

@@ -37,8 +37,10 @@
 
 #define TUNNEL_SLOTS_MIN 1024u
 #define TUNNEL_SLOTS_MAX (1u << 22)
-#define TUNNEL_ACK_EVERY 64	  /* packets */
-#define TUNNEL_ACK_NS	 50000ull /* or this after the first, or RTT / 32 where that is more */
+/* Bytes: what windows are cut into, one buffer each; smaller packets use them up sooner. */
+#define TUNNEL_SIZE_PACKET 1024u
+#define TUNNEL_ACK_EVERY   64	    /* packets */
+#define TUNNEL_ACK_NS	   50000ull /* or this after the first, or RTT / 32 where that is more */
 #define TUNNEL_PROBE_NS                                                          \
 	100000000ull /* PINGs back off to this, or to the RTO where that is more \
 		      */
@@ -104,7 +106,9 @@ struct tunnel {
 	uint32_t queue_us; /* of the newest ACK */
 	uint64_t probe_ns; /* when the next PING is due; UINT64_MAX: not */
 	uint32_t probe_backoff;
-	bool is_waiting;   /* for credit */
+	uint64_t moved_ns;	/* to another link, then; 0: never */
+	uint64_t moved_wait_ns; /* an ACK by the one before took no longer */
+	bool is_waiting;	/* for credit */
 	bool has_progress; /* since the PING was armed: something was acknowledged or granted */
 
 	/* receives */
@@ -115,6 +119,7 @@ struct tunnel {
 	struct owd owd;
 	uint64_t largest_packet, largest_ns; /* and when it came */
 	uint32_t largest_send_us;
+	uint8_t rx_link; /* that they came by */
 	bool has_largest;
 	bool has_delivered;	       /* since tunnel_poll */
 	bool is_counted;	       /* the present packet, among ack_pending */
@@ -193,6 +198,12 @@ static inline bool tunnel_has_repairs(const struct tunnel *t)
 	return arq_tx_has_lost(&t->tx);
 }
 
+/*
+ * From now on what is sent goes by another link with this round trip: what was measured of the one
+ * before is void. What is under way there is not lost for being overtaken.
+ */
+void tunnel_move(struct tunnel *t, uint64_t rtt_ns, uint64_t now);
+
 /* What is due: the caller sends each in a packet of its own, by the functions below. */
 #define TUNNEL_WANTS_ACK  1u
 #define TUNNEL_WANTS_PING 2u
@@ -208,8 +219,14 @@ uint64_t tunnel_deadline(const struct tunnel *t);
 
 /* Before opening: false for a key phase without key (*is_replay false) or a replay (counted). */
 bool tunnel_may_open(struct tunnel *t, const struct wire_header *header, bool *is_replay);
-/* After opening, before its frames. false: a copy of it was faster; drop it (counted). */
+/*
+ * After opening, before its frames. false: a copy of it was faster; drop it (counted). By another
+ * link than the one before: the peer has moved, unless it is older than what came by that.
+ */
 bool tunnel_on_packet(struct tunnel *t, const struct wire_header *header, uint64_t now);
+/* The same for a packet that only probes a link: it may go by one that the peer has not moved to
+ * (RFC 9000, 9.1, "probing packets"), and says nothing of the others. */
+bool tunnel_on_probe(struct tunnel *t, const struct wire_header *header, uint64_t now);
 
 enum tunnel_data {
 	TUNNEL_HELD = 0,  /* the cookie is the lane's */
@@ -247,6 +264,11 @@ bool tunnel_flush_rx(struct tunnel *t, struct tunnel_unit *unit, bool *is_broken
 /* Cookies of what was never acknowledged; fewer than max: that was all. */
 uint32_t tunnel_flush_tx(struct tunnel *t, uint64_t out[], uint32_t max);
 
+/* Has the unit of this sequence (its low bits) come? */
+static inline bool tunnel_has(const struct tunnel *t, uint32_t seq)
+{
+	return arq_rx_has(&t->rx, arq_rx_expand(&t->rx, seq));
+}
 static inline uint32_t tunnel_retained(const struct tunnel *t)
 {
 	return t->tx.retained;

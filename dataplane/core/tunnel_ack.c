@@ -32,6 +32,8 @@ static void evidence_make(struct tunnel *t, const struct wire_ack *ack, uint64_t
 		.rtt_min_ns = least_ns - min_of(least_ns, 2000),
 		.reorder_ns = arq_tx_reorder(&t->tx, rtt_smoothed(&t->rtt), now),
 		.reorder_max_ns = rtt_smoothed(&t->rtt),
+		.moved_ns = t->moved_ns,
+		.moved_wait_ns = t->moved_wait_ns,
 	};
 }
 
@@ -56,11 +58,14 @@ static void ack_measure(struct tunnel *t, const struct wire_ack *ack, uint64_t n
 	if (ack->largest_packet == TUNNEL_NO_PACKET || ack->largest_packet < t->ack_largest)
 		return;
 	t->ack_largest = ack->largest_packet + 1;
-	t->queue_us = ack->queue_us;
 	if (ack->delivered > t->peer_delivered)
 		t->peer_delivered = ack->delivered;
-	if (delay <= elapsed)
-		rtt_on_sample(&t->rtt, elapsed - delay, now);
+	/* Of the link before it says nothing that holds for this one. */
+	if (!t->moved_ns || e->sent_ns > t->moved_ns) {
+		t->queue_us = ack->queue_us;
+		if (delay <= elapsed)
+			rtt_on_sample(&t->rtt, elapsed - delay, now);
+	}
 	/* Only that: a sender that waits for a paused LAN hears an ACK for each PING, and would
 	 * send the next one a round trip later, for as long as the pause lasts. */
 	if (t->has_progress)

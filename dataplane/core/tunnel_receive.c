@@ -12,7 +12,7 @@ bool tunnel_may_open(struct tunnel *t, const struct wire_header *header, bool *i
 	return !*is_replay;
 }
 
-bool tunnel_on_packet(struct tunnel *t, const struct wire_header *header, uint64_t now)
+bool tunnel_on_probe(struct tunnel *t, const struct wire_header *header, uint64_t now)
 {
 	if (!replay_commit(&t->replay, header->packet_number)) {
 		t->stats.replayed++;
@@ -20,14 +20,39 @@ bool tunnel_on_packet(struct tunnel *t, const struct wire_header *header, uint64
 	}
 	keys_opened(&t->keys, header->flags & WIRE_F_KEY_PHASE, now,
 		    2 * rtt_smoothed(&t->rtt) + tunnel_timeout(t));
+	t->is_counted = false;
+	return true;
+}
+
+/*
+ * By another link: the newest packet tells which one the peer sends by (RFC 9000, 9.3); an older
+ * one had been under way. False: of the link before.
+ */
+static bool link_follow(struct tunnel *t, const struct wire_header *header)
+{
+	if (header->packet_number < t->largest_packet)
+		return false;
+	t->rx_link = header->link;
+	/* Delays of two links do not compare, and ACKs come back by this one. */
+	owd_init(&t->owd);
+	rtt_init(&t->rtt, rtt_smoothed(&t->rtt));
+	return true;
+}
+
+bool tunnel_on_packet(struct tunnel *t, const struct wire_header *header, uint64_t now)
+{
+	if (!tunnel_on_probe(t, header, now))
+		return false;
+	if (t->has_largest && header->link != t->rx_link && !link_follow(t, header))
+		return true;
 	owd_on_packet(&t->owd, header->send_time_us, now);
 	if (!t->has_largest || header->packet_number > t->largest_packet) {
 		t->has_largest = true;
 		t->largest_packet = header->packet_number;
 		t->largest_send_us = header->send_time_us;
 		t->largest_ns = now;
+		t->rx_link = header->link;
 	}
-	t->is_counted = false;
 	return true;
 }
 

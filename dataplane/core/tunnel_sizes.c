@@ -1,6 +1,5 @@
 #include "dataplane/core/tunnel_internal.h"
 
-#define SIZE_PACKET   1024u /* bytes: what windows are cut into; smaller ones use them up sooner */
 #define SIZE_BYTES    (1u << 20) /* the least window */
 #define REPLAY_WINDOW 2u	 /* of sequences: repairs and ACKs have packet numbers too */
 
@@ -37,7 +36,7 @@ static uint64_t window_bytes(uint64_t rate_bps, const struct tunnel_demand *dema
 {
 	uint64_t rtt = demand->rtt_ns, period = ack_period(rtt);
 	uint64_t detect = ARQ_REORDER_NS + rtt / 64 + period;
-	uint64_t packets = bytes_in(rate_bps, rtt) / SIZE_PACKET + 1;
+	uint64_t packets = bytes_in(rate_bps, rtt) / TUNNEL_SIZE_PACKET + 1;
 	/* Each round waits for its evidence, too: where the round trip is 10 us that is most of it.
 	 */
 	uint64_t time = rtt + repair_rounds(packets, demand->loss) * (rtt + detect) + period;
@@ -61,17 +60,17 @@ void tunnel_sizes_for(const struct tunnel_demand *demand, struct tunnel_sizes *s
 	if (demand->tx_bps) {
 		window = window_bytes(demand->tx_bps, demand);
 		sizes->retain_bytes = retention_bytes(demand->tx_bps, demand);
-		sizes->tx_slots =
-			power_of_two(window / SIZE_PACKET, TUNNEL_SLOTS_MIN, TUNNEL_SLOTS_MAX);
+		sizes->tx_slots = power_of_two(window / TUNNEL_SIZE_PACKET, TUNNEL_SLOTS_MIN,
+					       TUNNEL_SLOTS_MAX);
 		sizes->retain_packets =
-			(uint32_t)min_of(sizes->retain_bytes / SIZE_PACKET, sizes->tx_slots);
+			(uint32_t)min_of(sizes->retain_bytes / TUNNEL_SIZE_PACKET, sizes->tx_slots);
 	}
 	if (demand->rx_bps) {
 		window = window_bytes(demand->rx_bps, demand);
 		sizes->rx_bytes = window;
-		sizes->rx_slots =
-			power_of_two(window / SIZE_PACKET, TUNNEL_SLOTS_MIN, TUNNEL_SLOTS_MAX);
-		sizes->rx_buffers = (uint32_t)min_of(window / SIZE_PACKET, sizes->rx_slots);
+		sizes->rx_slots = power_of_two(window / TUNNEL_SIZE_PACKET, TUNNEL_SLOTS_MIN,
+					       TUNNEL_SLOTS_MAX);
+		sizes->rx_buffers = (uint32_t)min_of(window / TUNNEL_SIZE_PACKET, sizes->rx_slots);
 		sizes->replay_bits = power_of_two((uint64_t)sizes->rx_slots * REPLAY_WINDOW,
 						  REPLAY_BITS_MIN * 8, REPLAY_BITS_MAX);
 	}

@@ -14,6 +14,19 @@ void wire_probe_write(uint8_t *dst, enum wire_frame_type type, const struct wire
 	bytes_store64(b->time_ns, probe->time_ns);
 }
 
+void wire_part_write(uint8_t *dst, const struct wire_part *part)
+{
+	struct wire_part_bytes *b = (struct wire_part_bytes *)dst;
+
+	wire_data_write(dst, &part->data);
+	b->type = WIRE_PART;
+	bytes_store16(b->length, part->length_bytes);
+	b->index = part->index;
+	bytes_store16(b->unit_length, part->data.length_bytes);
+	b->count = part->count;
+	b->reserved = 0;
+}
+
 void wire_ping_write(uint8_t *dst, uint64_t next_seq)
 {
 	struct wire_ping_bytes *b = (struct wire_ping_bytes *)dst;
@@ -69,6 +82,8 @@ static uint32_t frame_fixed_bytes(uint8_t type)
 	switch (type) {
 	case WIRE_DATA:
 		return WIRE_DATA_BYTES;
+	case WIRE_PART:
+		return WIRE_PART_BYTES;
 	case WIRE_ACK:
 		return WIRE_ACK_BYTES;
 	case WIRE_PROBE:
@@ -94,11 +109,8 @@ static bool data_is_sound(const struct wire_data *data)
 	return (data->frag_index == 0) == (data->frag_offset == 0);
 }
 
-/* Bytes taken, or 0. The fixed part is inside `room`. */
-static uint32_t data_parse(const uint8_t *src, size_t room, struct wire_data *data)
+static void data_load(const struct wire_data_bytes *b, struct wire_data *data)
 {
-	const struct wire_data_bytes *b = (const struct wire_data_bytes *)src;
-
 	data->class = b->class;
 	data->length_bytes = bytes_load16(b->length);
 	data->seq = bytes_load32(b->seq);
@@ -106,10 +118,47 @@ static uint32_t data_parse(const uint8_t *src, size_t room, struct wire_data *da
 	data->frag_index = b->frag_index;
 	data->frag_count = b->frag_count;
 	data->frag_offset = bytes_load16(b->frag_offset);
+}
+
+/* Bytes taken, or 0. The fixed part is inside `room`. */
+static uint32_t data_parse(const uint8_t *src, size_t room, struct wire_data *data)
+{
+	const struct wire_data_bytes *b = (const struct wire_data_bytes *)src;
+
+	data_load(b, data);
 	data->payload = src + WIRE_DATA_BYTES;
 	if (b->reserved || room < (size_t)WIRE_DATA_BYTES + data->length_bytes)
 		return 0;
 	return data_is_sound(data) ? WIRE_DATA_BYTES + (uint32_t)data->length_bytes : 0;
+}
+
+static bool part_is_sound(const struct wire_part *part)
+{
+	uint32_t before = (uint32_t)part->index * part->length_bytes;
+
+	if (part->count < 2 || part->count > WIRE_PART_MAX || part->index >= part->count ||
+	    !part->length_bytes || part->length_bytes >= part->data.length_bytes)
+		return false;
+	/* The last one is told from the end. */
+	return part->index == part->count - 1 ||
+	       before + part->length_bytes < part->data.length_bytes;
+}
+
+static uint32_t part_parse(const uint8_t *src, size_t room, struct wire_part *part)
+{
+	const struct wire_part_bytes *b = (const struct wire_part_bytes *)src;
+
+	data_load((const struct wire_data_bytes *)src, &part->data);
+	part->data.length_bytes = bytes_load16(b->unit_length);
+	part->data.payload = src + WIRE_PART_BYTES;
+	part->length_bytes = bytes_load16(b->length);
+	part->index = b->index;
+	part->count = b->count;
+	if (b->reserved || room < (size_t)WIRE_PART_BYTES + part->length_bytes)
+		return 0;
+	if (!data_is_sound(&part->data) || !part_is_sound(part))
+		return 0;
+	return WIRE_PART_BYTES + (uint32_t)part->length_bytes;
 }
 
 static uint32_t probe_parse(const uint8_t *src, struct wire_probe *probe)
@@ -153,6 +202,8 @@ static uint32_t frame_parse(const uint8_t *src, size_t room, struct wire_frame *
 	switch (*src) {
 	case WIRE_DATA:
 		return data_parse(src, room, &frame->data);
+	case WIRE_PART:
+		return part_parse(src, room, &frame->part);
 	case WIRE_ACK:
 		return ack_parse(src, room, frame);
 	case WIRE_PING:

@@ -24,6 +24,8 @@
 #define WIRE_TAG_BYTES	    16
 #define WIRE_OVERHEAD_BYTES (WIRE_HEADER_BYTES + WIRE_TAG_BYTES)
 #define WIRE_DATA_BYTES	    16 /* in front of a DATA payload */
+#define WIRE_PART_BYTES	    20 /* in front of a part of one */
+#define WIRE_PART_MAX	    64 /* of one unit */
 #define WIRE_PROBE_BYTES    24
 #define WIRE_PING_BYTES	    16
 
@@ -42,6 +44,7 @@ enum wire_frame_type {
 	WIRE_PROBE = 4,
 	WIRE_PROBE_ECHO = 5,
 	WIRE_PING = 8, /* asks for an ACK at once */
+	WIRE_PART = 9, /* of a DATA that does not fit one packet of the link that it goes by now */
 };
 
 /* The bytes themselves. Only wire.h and wire.c look at these; others use the host-order views. */
@@ -93,6 +96,25 @@ _Static_assert(offsetof(struct wire_data_bytes, frag_count) == 12, "wire format"
 _Static_assert(offsetof(struct wire_data_bytes, reserved) == 13, "wire format");
 _Static_assert(offsetof(struct wire_data_bytes, frag_offset) == 14, "wire format");
 
+struct wire_part_bytes {
+	uint8_t type;
+	uint8_t class;	   /* as in DATA, and so on */
+	uint8_t length[2]; /* of this part */
+	uint8_t seq[4];
+	uint8_t prev[3];
+	uint8_t frag_index;
+	uint8_t frag_count;
+	uint8_t index;
+	uint8_t frag_offset[2];
+	uint8_t unit_length[2];
+	uint8_t count;
+	uint8_t reserved;
+};
+_Static_assert(sizeof(struct wire_part_bytes) == WIRE_PART_BYTES, "wire format");
+_Static_assert(offsetof(struct wire_part_bytes, index) == 13, "wire format");
+_Static_assert(offsetof(struct wire_part_bytes, unit_length) == 16, "wire format");
+_Static_assert(offsetof(struct wire_part_bytes, count) == 18, "wire format");
+
 struct wire_probe_bytes { /* PROBE and PROBE_ECHO */
 	uint8_t type;
 	uint8_t reserved[3];
@@ -143,6 +165,13 @@ struct wire_data {
 	const uint8_t *payload; /* set by wire_frame_next, not looked at by wire_data_write */
 };
 
+/* One of several parts of a DATA frame's payload: all of one length but the last. */
+struct wire_part {
+	struct wire_data data; /* length_bytes: of the whole; payload: of this part */
+	uint16_t length_bytes; /* of this part, less than the whole */
+	uint8_t index, count;  /* index < count, 2 <= count <= WIRE_PART_MAX */
+};
+
 struct wire_probe {
 	uint32_t generation;
 	uint64_t nonce;
@@ -150,9 +179,10 @@ struct wire_probe {
 };
 
 struct wire_frame {
-	uint8_t type; /* WIRE_DATA, WIRE_ACK, WIRE_PROBE, WIRE_PROBE_ECHO or WIRE_PING */
+	uint8_t type; /* any but WIRE_PAD */
 	union {
 		struct wire_data data;
+		struct wire_part part;
 		struct {
 			const uint8_t *bytes;
 			uint32_t len;
@@ -201,6 +231,8 @@ static inline void wire_data_write(uint8_t *dst, const struct wire_data *data)
 	bytes_store16(b->frag_offset, data->frag_offset);
 }
 
+/* Writes the WIRE_PART_BYTES in front of a part. */
+void wire_part_write(uint8_t *dst, const struct wire_part *part);
 /* Writes WIRE_PROBE_BYTES; type is WIRE_PROBE or WIRE_PROBE_ECHO. */
 void wire_probe_write(uint8_t *dst, enum wire_frame_type type, const struct wire_probe *probe);
 /* Writes WIRE_PING_BYTES. */

@@ -26,6 +26,7 @@ struct ruleset;
 enum command_type {
 	COMMAND_PATH_ADD = 1, /* path */
 	COMMAND_PATH_UPDATE,  /* index, update: the intent is copied, so it comes back */
+	COMMAND_PATH_MOVE,    /* index, move: sends by the way wanted; EVENT_MOVED answers */
 	COMMAND_PATH_RESIZE,  /* index, resize: comes back with the memory of the old windows */
 	COMMAND_PATH_REMOVE,  /* index; the path comes back, or NULL */
 	COMMAND_RULES,	      /* rules; the ones in force until now come back */
@@ -53,6 +54,10 @@ struct command {
 			const struct intent_path *intent;
 			uint32_t wan_port;
 		} update;
+		struct {
+			uint64_t rtt_ns;
+			uint32_t generation;
+		} move;
 		const struct ruleset *rules;
 		const struct classify_port *port;
 		const struct path_keys *keys;
@@ -72,6 +77,8 @@ enum event_type {
 	EVENT_DONE = 1,	 /* command, cookie, and the object handed back or NULL */
 	EVENT_HOP_ASKED, /* addr: somebody sends there and no next hop is known */
 	EVENT_PROVED,	 /* index, generation, rtt_ns: a probe came back */
+	EVENT_CROSSED,	 /* the same by the way that the path is to move to */
+	EVENT_MOVED,	 /* index, moved: this worker sends by it */
 	EVENT_LOST,	 /* index: probes come back no more */
 	EVENT_REKEY,	 /* index: its keys wear out */
 	EVENT_STORM,	 /* index: port, storm: priorities have been paused for too long */
@@ -90,7 +97,10 @@ struct event {
 		struct {
 			uint64_t rtt_ns;
 			uint32_t generation;
-		} proved;
+		} proved; /* and crossed */
+		struct {
+			uint32_t generation, worker;
+		} moved;
 		struct {
 			uint64_t rate_bps;
 			uint32_t is_lowered;

@@ -284,6 +284,7 @@ void deliver_rest(struct worker *w, struct path *path, struct path_lane *lane)
 	if (lane->assembled)
 		rte_pktmbuf_free(lane->assembled);
 	lane->assembled = NULL;
+	lane_parts_drop(lane, true);
 	while (tunnel_flush_rx(&lane->tunnel, &unit, &is_broken)) {
 		struct rte_mbuf *mbuf = is_broken ? NULL : unit_packet(w, lane, &unit);
 

@@ -254,16 +254,6 @@ void fastpath_port_losses(const struct fastpath *f, uint32_t index, struct fastp
 					   .is_up = read.link_up != 0};
 }
 
-uint64_t fastpath_buffer_bytes(const struct fastpath *f)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < f->port_count; i++)
-		bytes += (uint64_t)f->ports[i].pool->size *
-			 mbuf_bytes(f, (enum port_mode)f->ports[i].mode, f->ports[i].mtu);
-	return bytes;
-}
-
 int fastpath_event_fd(const struct fastpath *f)
 {
 	return f->event_fd;

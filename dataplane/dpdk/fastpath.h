@@ -23,7 +23,8 @@ struct fastpath;
 struct fastpath_events {
 	/* A worker sends to addr and knows no next hop: answer by fastpath_hop_set, whenever. */
 	void (*on_hop_asked)(void *arg, const struct ip_addr *addr);
-	/* A probe of this generation of the path in slot `index` came back. */
+	/* A probe of this generation of the path in slot `index` came back, and every worker sends
+	 * by the link that it proves. */
 	void (*on_proved)(void *arg, uint32_t index, uint32_t generation, uint64_t rtt_ns);
 	/* No probe of the path in slot `index` comes back any more. */
 	void (*on_lost)(void *arg, uint32_t index);
@@ -72,6 +73,7 @@ int fastpath_start(struct fastpath *f, struct counter_file *counters,
 uint64_t fastpath_tsc_hz(void);
 void fastpath_port_info(const struct fastpath *f, uint32_t index, struct fastpath_port_info *info);
 void fastpath_port_losses(const struct fastpath *f, uint32_t index, struct fastpath_losses *losses);
+/* What the windows of all paths may take together, in the bytes that control books for them. */
 uint64_t fastpath_buffer_bytes(const struct fastpath *f);
 
 /* An eventfd: readable when fastpath_poll has something to deliver. */
@@ -88,6 +90,15 @@ int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint
 /* Buffers and windows follow rate and round trip, as far as there is memory. 0 or -ETIMEDOUT. */
 int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
 			 uint32_t wan_port);
+/*
+ * The same for an intent that names another link between the same gateways (intent_path_moves), and
+ * for changes until on_proved has told of its generation: the path is received on both links, and
+ * sent over the new one when a probe has come back over it. Windows suffice for both.
+ */
+int fastpath_path_move(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
+		       uint32_t wan_port);
+/* It has moved: windows for the new link alone. Not from within an event. */
+int fastpath_path_settle(struct fastpath *f, const struct intent_path *intent, uint32_t handle);
 /* Gives every worker the keys of its lanes; see path_keys.h for the order of things. */
 int fastpath_path_keys(struct fastpath *f, uint32_t handle, const struct path_keys *keys);
 int fastpath_path_remove(struct fastpath *f, uint32_t handle);

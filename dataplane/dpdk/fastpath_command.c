@@ -20,6 +20,54 @@ static void on_done(struct fastpath *f, const struct event *event)
 		f->unanswered--;
 }
 
+/* False: some worker still sends by the link before. */
+static bool all_have_moved(const struct fastpath *f, const struct fastpath_path *path,
+			   uint32_t generation)
+{
+	return path->moved.generation != generation ||
+	       path->moved.workers == (1u << f->worker_count) - 1;
+}
+
+/* Told again with each echo until all workers have moved, should one not have heard, or its answer
+ * have been lost. */
+static void on_crossed(struct fastpath *f, const struct event *event)
+{
+	struct command command = {.type = COMMAND_PATH_MOVE, .index = event->index};
+	struct fastpath_path *path = &f->paths[event->index];
+
+	/* Those that have the next intent would stay, the others move. */
+	if (path->moved.wanted != event->proved.generation)
+		return;
+	if (path->moved.generation != event->proved.generation)
+		path->moved.workers = 0;
+	path->moved.generation = command.move.generation = event->proved.generation;
+	path->moved.rtt_ns = command.move.rtt_ns = event->proved.rtt_ns;
+	for (uint32_t i = 0; i < f->worker_count; i++)
+		fastpath_push(f, i, &command);
+}
+
+static void on_moved(struct fastpath *f, const struct event *event)
+{
+	struct fastpath_path *path = &f->paths[event->index];
+
+	if (path->moved.generation != event->moved.generation)
+		return;
+	path->moved.workers |= 1u << event->moved.worker;
+	if (all_have_moved(f, path, event->moved.generation))
+		f->events->on_proved(f->events->arg, event->index, event->moved.generation,
+				     path->moved.rtt_ns);
+}
+
+/* By the link that worker 0 sends by. */
+static void on_proved(struct fastpath *f, const struct event *event)
+{
+	if (all_have_moved(f, &f->paths[event->index], event->proved.generation))
+		f->events->on_proved(f->events->arg, event->index, event->proved.generation,
+				     event->proved.rtt_ns);
+	else
+		on_crossed(f, event);
+}
+
 static void event_deliver(struct fastpath *f, const struct event *event)
 {
 	switch (event->type) {
@@ -30,8 +78,13 @@ static void event_deliver(struct fastpath *f, const struct event *event)
 		f->events->on_hop_asked(f->events->arg, &event->addr);
 		break;
 	case EVENT_PROVED:
-		f->events->on_proved(f->events->arg, event->index, event->proved.generation,
-				     event->proved.rtt_ns);
+		on_proved(f, event);
+		break;
+	case EVENT_CROSSED:
+		on_crossed(f, event);
+		break;
+	case EVENT_MOVED:
+		on_moved(f, event);
 		break;
 	case EVENT_LOST:
 		f->events->on_lost(f->events->arg, event->index);

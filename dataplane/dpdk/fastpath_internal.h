@@ -13,6 +13,13 @@ struct fastpath_path {
 	uint32_t retain[WORKERS_MAX];
 	uint32_t hold[WORKERS_MAX];
 	struct path_demand demand, most; /* of its intent now, and ever */
+	/* The path moves to another link: what has proved there, and which workers send by it. */
+	struct {
+		uint64_t rtt_ns;
+		uint32_t generation; /* 0: none has */
+		uint32_t wanted;     /* of the intent that the workers have, or are given now */
+		uint32_t workers;    /* bit each */
+	} moved;
 };
 
 struct fastpath {

@@ -17,6 +17,18 @@ static uint32_t buffers_for_paths(const struct fastpath *f, enum cw_port_role ro
 	return role == CW_PORT_LAN ? least / 2 : least / 4 * 3;
 }
 
+/*
+ * Half of it is for one kind, half for the other: what paths send in full takes less of the LAN's
+ * buffers than what they receive takes of the WAN's, and there are as many more of these.
+ */
+uint64_t fastpath_buffer_bytes(const struct fastpath *f)
+{
+	uint32_t retain = buffers_for_paths(f, CW_PORT_LAN);
+	uint32_t hold = buffers_for_paths(f, CW_PORT_WAN);
+
+	return 2ull * RTE_MIN(retain, hold) * TUNNEL_SIZE_PACKET;
+}
+
 /* What a path wants of each kind, per worker, and what it gets of what is left. */
 static int buffers_take(struct fastpath *f, struct fastpath_path *path,
 			const struct intent_path *intent)
@@ -41,22 +53,23 @@ static int buffers_take(struct fastpath *f, struct fastpath_path *path,
 		f->hold_taken += taken.hold[i];
 	}
 	taken.demand = path_demand_of(intent);
+	taken.moved = path->moved;
 	taken.most = path->most;
 	path_demand_raise(&taken.most, &taken.demand);
 	*path = taken;
 	return 0;
 }
 
-/* What `most` says stays, for windows that are only changed. */
+/* The rest stays, for windows that are only changed. */
 static void buffers_give(struct fastpath *f, struct fastpath_path *path)
 {
-	struct path_demand most = path->most;
+	struct fastpath_path kept = {.most = path->most, .moved = path->moved};
 
 	for (uint32_t i = 0; i < f->worker_count; i++) {
 		f->retain_taken -= path->retain[i];
 		f->hold_taken -= path->hold[i];
 	}
-	*path = (struct fastpath_path){.most = most};
+	*path = kept;
 }
 
 static void buffers_take_back(struct fastpath *f, struct fastpath_path *path,
@@ -159,7 +172,7 @@ int fastpath_path_add(struct fastpath *f, const struct intent_path *intent, uint
 	struct path *paths[WORKERS_MAX] = {NULL};
 	int ret;
 
-	*entry = (struct fastpath_path){0};
+	*entry = (struct fastpath_path){.moved.wanted = intent->generation};
 	ret = buffers_take(f, entry, intent);
 	if (ret)
 		return ret;
@@ -240,19 +253,45 @@ static int windows_fit(struct fastpath *f, const struct intent_path *intent, uin
 	return 0;
 }
 
-int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
-			 uint32_t wan_port)
+int fastpath_path_settle(struct fastpath *f, const struct intent_path *intent, uint32_t handle)
+{
+	struct path_demand demand = path_demand_of(intent);
+
+	if (path_demand_equal(&demand, &f->paths[HANDLE_INDEX(handle)].demand))
+		return 0;
+	return windows_fit(f, intent, handle);
+}
+
+static int intent_give(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
+		       uint32_t wan_port)
 {
 	struct command command = {.type = COMMAND_PATH_UPDATE, .index = HANDLE_INDEX(handle)};
-	struct path_demand demand = path_demand_of(intent);
-	int ret;
 
 	command.update.intent = intent;
 	command.update.wan_port = wan_port;
-	ret = fastpath_broadcast(f, command);
-	if (ret || path_demand_equal(&demand, &f->paths[command.index].demand))
-		return ret;
-	return windows_fit(f, intent, handle);
+	f->paths[command.index].moved.wanted = intent->generation;
+	return fastpath_broadcast(f, command);
+}
+
+int fastpath_path_update(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
+			 uint32_t wan_port)
+{
+	int ret = intent_give(f, intent, handle, wan_port);
+
+	return ret ? ret : fastpath_path_settle(f, intent, handle);
+}
+
+int fastpath_path_move(struct fastpath *f, const struct intent_path *intent, uint32_t handle,
+		       uint32_t wan_port)
+{
+	uint64_t rtt_ns = f->paths[HANDLE_INDEX(handle)].demand.rtt_ns;
+	struct intent_path both = *intent;
+	int ret;
+
+	/* First the windows: what the longer link holds is under way until the far end moves. */
+	both.link_rtt_ns = RTE_MAX(both.link_rtt_ns, rtt_ns);
+	ret = fastpath_path_settle(f, &both, handle);
+	return ret ? ret : intent_give(f, intent, handle, wan_port);
 }
 
 int fastpath_path_keys(struct fastpath *f, uint32_t handle, const struct path_keys *keys)

@@ -50,25 +50,49 @@ static const void *path_remove(struct worker *w, uint32_t index)
 	return path;
 }
 
+/* What is open was made for sizes and headers that may be others in a moment. */
+static void aggregate_close(struct worker *w, struct path *path)
+{
+	const struct aggregate *aggregate = &path->aggregate;
+
+	if (aggregate_is_open(aggregate) &&
+	    tunnel_may_send(&path->lane->tunnel, aggregate->count, aggregate->used, w->now_ns) ==
+		    TUNNEL_GO)
+		transmit_aggregate(w, path);
+}
+
 static const void *path_change(struct worker *w, const struct command *command)
 {
 	struct path *path = w->paths.by_index[command->index];
 	uint32_t wan_port = command->update.wan_port;
 
 	if (path) {
-		const struct aggregate *aggregate = &path->aggregate;
-
-		/* Made for sizes and headers that may be others in a moment. */
-		if (aggregate_is_open(aggregate) &&
-		    tunnel_may_send(&path->lane->tunnel, aggregate->count, aggregate->used,
-				    w->now_ns) == TUNNEL_GO)
-			transmit_aggregate(w, path);
+		aggregate_close(w, path);
 		link_set(&w->links[command->update.intent->link_id],
 			 command->update.intent->link_bps, w->now_ns);
-		path->wan_port = (uint8_t)wan_port;
-		path_update(path, command->update.intent, w->ports[wan_port].mtu, w->now_ns);
+		path_update(path, command->update.intent, (uint8_t)wan_port, w->ports[wan_port].mtu,
+			    w->now_ns);
 	}
 	return command->update.intent;
+}
+
+/* The way that it is to move to has proved: from here on it sends by that. */
+static void path_move(struct worker *w, const struct command *command)
+{
+	struct event event = {.type = EVENT_MOVED, .index = command->index};
+	struct path *path = w->paths.by_index[command->index];
+
+	/* Another intent came in between. */
+	if (!path || path->intent.generation != command->move.generation)
+		return;
+	if (ways_are_moving(&path->ways)) {
+		aggregate_close(w, path);
+		path_switch(path, command->move.rtt_ns, w->now_ns);
+		outbound_activate(w, path);
+	}
+	event.moved.generation = command->move.generation;
+	event.moved.worker = w->index;
+	worker_event(w, &event);
 }
 
 static const void *path_resized(struct worker *w, const struct command *command)
@@ -141,6 +165,9 @@ static void command_do(struct worker *w, const struct command *command)
 	case COMMAND_PATH_UPDATE:
 		event.done.object = path_change(w, command);
 		break;
+	case COMMAND_PATH_MOVE:
+		path_move(w, command);
+		return;
 	case COMMAND_PATH_RESIZE:
 		event.done.object = path_resized(w, command);
 		break;
@@ -189,27 +216,41 @@ static void lanes_tend(struct worker *w, struct path *path)
 	struct event rekey = {.type = EVENT_REKEY, .index = HANDLE_INDEX(path->handle)};
 	bool wants_keys = false;
 
-	for (uint32_t i = 0; i < path->own_count; i++)
+	for (uint32_t i = 0; i < path->own_count; i++) {
 		wants_keys |= lane_keys_tend(path->own[i], w->now_ns);
+		lane_parts_drop(path->own[i], false);
+	}
 	if (wants_keys)
 		worker_event(w, &rekey);
 	path_publish(path);
 }
 
+static void way_probe(struct worker *w, struct path *path, struct way *way, struct probe *probe)
+{
+	struct wire_probe frame = {.generation = probe->generation, .time_ns = w->now_ns};
+
+	/* A path begins without keys: its first probe is not to be lost to that. */
+	if (!probe_is_proved(probe) && !keys_may_send(&path->lane->tunnel.keys))
+		return;
+	if (probe_poll(probe, w->now_ns, &frame.nonce))
+		transmit_probe(w, path, way, WIRE_PROBE, &frame);
+}
+
 static void path_tend(struct worker *w, struct path *path)
 {
-	struct wire_probe probe = {.generation = path->intent.generation, .time_ns = w->now_ns};
 	struct event lost = {.type = EVENT_LOST, .index = HANDLE_INDEX(path->handle)};
 	bool was_proved = probe_is_proved(&path->probe);
 
 	lanes_tend(w, path);
 	path_tick(path, w->now_ns);
 	/* Lane 0 speaks for the path. */
-	if (w->index != 0 || !probe_poll(&path->probe, w->now_ns, &probe.nonce))
+	if (w->index != 0)
 		return;
+	way_probe(w, path, path_way(path), &path->probe);
 	if (was_proved && !probe_is_proved(&path->probe))
 		worker_event(w, &lost);
-	transmit_probe(w, path, WIRE_PROBE, &probe);
+	if (ways_are_moving(&path->ways))
+		way_probe(w, path, ways_next(&path->ways), &path->trial);
 }
 
 static void link_tend(struct worker *w, uint32_t index)

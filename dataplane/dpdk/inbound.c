@@ -12,6 +12,7 @@
 struct inbound {
 	struct path *path;
 	struct path_lane *lane;
+	struct way *way;       /* of the path, it came by */
 	struct rte_mbuf *mbuf; /* NULL once an inner packet has taken it over */
 	uint32_t port;	       /* it came in by */
 	uint8_t ecn;	       /* of the outer header */
@@ -51,18 +52,12 @@ static struct rte_mbuf *inner_extract(struct worker *w, struct inbound *in,
 	return mbuf;
 }
 
-/* A refused or doubled frame leaves no trace but its count; without a buffer the far end sends it
- * again. */
-static void on_data(struct worker *w, struct inbound *in, const struct wire_data *data,
-		    bool is_last)
+/* A refused or doubled one leaves no trace but its count. */
+static void data_hold(struct worker *w, struct inbound *in, const struct wire_data *data,
+		      struct rte_mbuf *mbuf)
 {
 	struct cw_flow_counters *flow = &in->path->counters->in;
-	struct rte_mbuf *mbuf = inner_extract(w, in, data, is_last);
 
-	if (unlikely(!mbuf)) {
-		w->port[in->port].counters->drop[DROP_NO_BUFFER]++;
-		return;
-	}
 	if (tunnel_on_data(&in->lane->tunnel, data, cookie_of(mbuf), in->ecn, w->now_ns) !=
 	    TUNNEL_HELD) {
 		rte_pktmbuf_free(mbuf);
@@ -76,6 +71,27 @@ static void on_data(struct worker *w, struct inbound *in, const struct wire_data
 		flow->held_packets++;
 	}
 	flow->fragments += data->frag_count > 1;
+}
+
+/* Without a buffer the far end sends it again. */
+static void on_data(struct worker *w, struct inbound *in, const struct wire_data *data,
+		    bool is_last)
+{
+	struct rte_mbuf *mbuf = inner_extract(w, in, data, is_last);
+
+	if (likely(mbuf))
+		data_hold(w, in, data, mbuf);
+	else
+		w->port[in->port].counters->drop[DROP_NO_BUFFER]++;
+}
+
+/* In a buffer of the LAN, which is wide enough for what it is to deliver. Few ever come. */
+static void on_part(struct worker *w, struct inbound *in, const struct wire_part *part)
+{
+	struct rte_mbuf *mbuf = lane_part_take(in->lane, part, w->lan_pool);
+
+	if (mbuf)
+		data_hold(w, in, &part->data, mbuf);
 }
 
 static void on_ack(struct worker *w, struct inbound *in, const struct wire_frame *frame)
@@ -100,22 +116,49 @@ static void on_ack(struct worker *w, struct inbound *in, const struct wire_frame
 		      w->now_ns);
 }
 
-static void on_probe(struct worker *w, struct inbound *in, const struct wire_frame *frame)
+/* By this way, or by one that nothing in a packet tells from it: to another UDP port. */
+static bool came_by(const struct inbound *in, const struct way *way)
+{
+	return way_has(way, &in->way->local, &in->way->peer, in->way->link_id);
+}
+
+static bool echo_proves(const struct worker *w, const struct inbound *in, const struct way *way,
+			struct probe *probe, const struct wire_probe *echo)
+{
+	return came_by(in, way) &&
+	       probe_on_echo(probe, echo->generation, echo->nonce, echo->time_ns, w->now_ns);
+}
+
+/* What came by one way proves that one, there and back. */
+static void on_echo(struct worker *w, struct inbound *in, const struct wire_probe *echo)
 {
 	struct event event = {.type = EVENT_PROVED, .index = HANDLE_INDEX(in->path->handle)};
+	struct path *path = in->path;
+	struct probe *probe = &path->probe;
 
-	if (frame->type == WIRE_PROBE) {
-		/* The answer says: this end has applied the same generation. */
-		if (frame->probe.generation == in->path->intent.generation)
-			transmit_probe(w, in->path, WIRE_PROBE_ECHO, &frame->probe);
-		return;
+	if (!echo_proves(w, in, path_way(path), probe, echo)) {
+		probe = &path->trial;
+		event.type = EVENT_CROSSED;
+		if (!ways_are_moving(&path->ways) ||
+		    !echo_proves(w, in, ways_next(&path->ways), probe, echo))
+			return;
 	}
-	if (!probe_on_echo(&in->path->probe, frame->probe.generation, frame->probe.nonce,
-			   frame->probe.time_ns, w->now_ns))
-		return;
-	event.proved.generation = frame->probe.generation;
-	event.proved.rtt_ns = in->path->probe.rtt_ns;
+	event.proved.generation = echo->generation;
+	event.proved.rtt_ns = probe->rtt_ns;
 	worker_event(w, &event);
+}
+
+static void on_probe(struct worker *w, struct inbound *in, const struct wire_frame *frame)
+{
+	const struct path *path = in->path;
+
+	if (frame->type == WIRE_PROBE_ECHO)
+		on_echo(w, in, &frame->probe);
+	/* The answer says: this end has applied that generation. By the way that it asks of (RFC
+	 * 9000, 8.2.2). */
+	else if (probe_is_answered(path->first_generation, path->intent.generation,
+				   frame->probe.generation))
+		transmit_probe(w, in->path, in->way, WIRE_PROBE_ECHO, &frame->probe);
 }
 
 static void frames_take(struct worker *w, struct inbound *in, const uint8_t *frames, uint32_t len)
@@ -130,6 +173,8 @@ static void frames_take(struct worker *w, struct inbound *in, const uint8_t *fra
 			on_data(w, in, &frame.data, cursor.at == cursor.end);
 		else if (frame.type == WIRE_ACK)
 			on_ack(w, in, &frame);
+		else if (frame.type == WIRE_PART)
+			on_part(w, in, &frame.part);
 		else if (frame.type == WIRE_PING)
 			tunnel_on_ping(&in->lane->tunnel, frame.ping_next_seq);
 		else if (frame.type == WIRE_PROBE || frame.type == WIRE_PROBE_ECHO)
@@ -144,6 +189,7 @@ static bool header_check(struct worker *w, const struct outer *outer,
 			 const struct wire_header *header, struct inbound *in, enum drop *why)
 {
 	uint32_t lane = (uint32_t)(outer->dst_port - w->port[in->port].input.port.udp_base);
+	int way;
 
 	*why = DROP_BAD_LANE;
 	if (header->lane != lane || lane >= LANES_MAX)
@@ -158,8 +204,17 @@ static bool header_check(struct worker *w, const struct outer *outer,
 		return false;
 	*why = DROP_BAD_PEER;
 	in->ecn = outer->ecn;
-	return ip_addr_equal(&outer->src, &in->path->intent.peer_addr) &&
-	       ip_addr_equal(&outer->dst, &in->path->intent.local_addr);
+	way = ways_find(&in->path->ways, &outer->dst, &outer->src, header->link);
+	if (way < 0)
+		return false;
+	in->way = &in->path->ways.way[way];
+	return true;
+}
+
+/* Alone in its packet, as transmit_probe sends it. */
+static bool is_probe(const uint8_t *frames, uint32_t len)
+{
+	return len == WIRE_PROBE_BYTES && (*frames == WIRE_PROBE || *frames == WIRE_PROBE_ECHO);
 }
 
 /*
@@ -181,6 +236,8 @@ static bool packet_open(struct worker *w, struct inbound *in, uint8_t *clear, ui
 				       clear, WIRE_HEADER_BYTES, header->packet_number)))
 		return false;
 	*why = DROP_REPLAY;
+	if (is_probe(clear + WIRE_HEADER_BYTES, len - WIRE_OVERHEAD_BYTES))
+		return tunnel_on_probe(&lane->tunnel, header, w->now_ns);
 	return tunnel_on_packet(&lane->tunnel, header, w->now_ns);
 }
 
@@ -226,8 +283,8 @@ void inbound_accept(struct worker *w, uint32_t port, struct rte_mbuf *mbuf)
 	}
 	in.path->counters->in.outer_packets++;
 	in.path->counters->in.outer_bytes += rte_pktmbuf_data_len(mbuf);
-	path_link(w, in.path)->counters->rx_packets++;
-	path_link(w, in.path)->counters->rx_bytes +=
+	w->links[in.way->link_id].counters->rx_packets++;
+	w->links[in.way->link_id].counters->rx_bytes +=
 		rte_pktmbuf_data_len(mbuf) + PACER_FRAMING_BYTES;
 	frames_take(w, &in, clear + WIRE_HEADER_BYTES, outer.payload_len - WIRE_OVERHEAD_BYTES);
 	rte_pktmbuf_free(in.mbuf);

@@ -1,6 +1,7 @@
 #include "dataplane/dpdk/lane.h"
 
 #include <rte_malloc.h>
+#include <rte_memcpy.h>
 
 struct path_lane *lane_create(uint8_t id, const struct tunnel_config *config)
 {
@@ -55,6 +56,50 @@ int lane_keys_install(struct path_lane *lane, const struct path_keys *keys, uint
 	}
 	lane->installed++;
 	return 0;
+}
+
+static void part_begin(struct lane_part *at, const struct wire_part *part, struct rte_mempool *pool)
+{
+	rte_pktmbuf_free(at->mbuf);
+	at->mbuf = rte_pktmbuf_alloc(pool);
+	if (at->mbuf && !rte_pktmbuf_append(at->mbuf, part->data.length_bytes)) {
+		rte_pktmbuf_free(at->mbuf);
+		at->mbuf = NULL;
+	}
+	part_set_init(&at->set, part);
+}
+
+struct rte_mbuf *lane_part_take(struct path_lane *lane, const struct wire_part *part,
+				struct rte_mempool *pool)
+{
+	struct lane_part *at = &lane->parts[part->data.seq % LANE_PARTS];
+	struct rte_mbuf *mbuf;
+	int offset;
+
+	if (!at->mbuf || !part_set_is(&at->set, part))
+		part_begin(at, part, pool);
+	mbuf = at->mbuf;
+	offset = mbuf ? part_set_take(&at->set, part) : -1;
+	if (offset < 0)
+		return NULL;
+	rte_memcpy(rte_pktmbuf_mtod_offset(mbuf, void *, offset), part->data.payload,
+		   part->length_bytes);
+	if (!part_set_is_whole(&at->set))
+		return NULL;
+	at->mbuf = NULL;
+	return mbuf;
+}
+
+void lane_parts_drop(struct path_lane *lane, bool is_all)
+{
+	for (uint32_t i = 0; i < LANE_PARTS; i++) {
+		struct lane_part *at = &lane->parts[i];
+
+		if (!at->mbuf || (!is_all && !tunnel_has(&lane->tunnel, at->set.seq)))
+			continue;
+		rte_pktmbuf_free(at->mbuf);
+		at->mbuf = NULL;
+	}
 }
 
 bool lane_keys_tend(struct path_lane *lane, uint64_t now_ns)

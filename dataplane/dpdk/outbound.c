@@ -30,7 +30,7 @@ static bool inner_is_fit(const struct path *path, const struct inner *inner, enu
 		return false;
 	*why = DROP_TOO_BIG;
 	return inner->total_len <= path->intent.far_lan_mtu &&
-	       fragment_count(inner->total_len, path->payload_max);
+	       fragment_count(inner->total_len, path_payload_max(path));
 }
 
 /* Cuts the frame down to its IP packet. The classifier has looked already; this is the proof. */
@@ -155,14 +155,14 @@ static void pass_on(struct worker *w, struct path *path, const struct queue_slot
 }
 
 /* The next hop may have moved; its entry is small and hot, so it is asked each time. */
-bool outbound_next_hop(struct worker *w, struct path *path)
+bool outbound_next_hop(struct worker *w, struct way *way)
 {
-	const struct adj_entry *hop = hop_ready(w, &path->intent.peer_addr);
+	const struct adj_entry *hop = hop_ready(w, &way->peer);
 
 	/* A route by another port is not the link's: its MAC address means nothing on this one. */
-	if (!hop || hop->port != path->wan_port)
+	if (!hop || hop->port != way->wan_port)
 		return false;
-	outer_set_macs(&path->outer, hop->mac, w->ports[path->wan_port].mac);
+	outer_set_macs(&way->outer, hop->mac, w->ports[way->wan_port].mac);
 	return true;
 }
 
@@ -176,10 +176,10 @@ static enum path_stall may_pass(struct worker *w, struct path *path, const struc
 					 [TUNNEL_STALL_KEY] = STALL_KEY,
 					 [TUNNEL_STALL_WINDOW] = STALL_WINDOW,
 					 [TUNNEL_STALL_CREDIT] = STALL_CREDIT};
-	uint32_t count = fragment_count(next->len_bytes, path->payload_max);
+	uint32_t count = fragment_count(next->len_bytes, path_payload_max(path));
 	enum tunnel_stall stall;
 
-	if (!txq_has_room(&w->port[path->wan_port].tx, count + 1) ||
+	if (!txq_has_room(path_tx(w, path), count + 1) ||
 	    !link_may_send(path_link(w, path), w->now_ns))
 		return STALL_PACE;
 	stall = tunnel_may_send(&path->lane->tunnel, count + path->aggregate.count,
@@ -264,8 +264,7 @@ static bool aggregate_goes(struct worker *w, struct path *path)
 {
 	const struct aggregate *aggregate = &path->aggregate;
 
-	return aggregate_is_due(aggregate, w->now_ns) &&
-	       txq_has_room(&w->port[path->wan_port].tx, 1) &&
+	return aggregate_is_due(aggregate, w->now_ns) && txq_has_room(path_tx(w, path), 1) &&
 	       tunnel_may_send(&path->lane->tunnel, aggregate->count, aggregate->used, w->now_ns) ==
 		       TUNNEL_GO;
 }
@@ -277,7 +276,7 @@ static uint32_t path_tend(struct worker *w, struct path *path)
 
 	for (uint32_t i = 0; i < path->own_count; i++)
 		moved += deliver_lane(w, path, path->own[i]);
-	path->may_send = outbound_next_hop(w, path);
+	path->may_send = outbound_next_hop(w, path_way(path));
 	if (!path->may_send)
 		return moved;
 	moved += transmit_control(w, path);

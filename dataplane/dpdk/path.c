@@ -1,6 +1,5 @@
 #include "dataplane/dpdk/path.h"
 
-#include <rte_byteorder.h>
 #include <rte_malloc.h>
 
 /* 32 - log2(slots of ids): the hash in path_table_by_id keeps its upper bits. */
@@ -14,31 +13,6 @@ static uint32_t burst_bytes(uint64_t rate_bps)
 	return (uint32_t)RTE_MIN(RTE_MAX(bytes, (uint64_t)32768), (uint64_t)(8 << 20));
 }
 
-static int template_make(struct path *path, const struct intent_path *intent)
-{
-	struct outer_flow flow = {
-		.src = intent->local_addr, .dst = intent->peer_addr, .dscp = intent->dscp};
-
-	return outer_template_init(&path->outer, &flow);
-}
-
-/* Entropy for ECMP and NIC steering: one source port per path and lane. */
-static void lane_ports_set(struct path_lane *lane, const struct intent_path *intent)
-{
-	uint16_t src = (uint16_t)(49152 + ((intent->id * 0x9e3779b1u) >> 19) + lane->id);
-	uint16_t dst = (uint16_t)(intent->peer_udp_port + lane->id);
-
-	lane->ports = rte_cpu_to_be_32((uint32_t)src << 16 | dst);
-}
-
-static void sizes_set(struct path *path, uint32_t wan_mtu)
-{
-	uint32_t headers = path->outer.header_bytes - ETHER_HEADER_BYTES + WIRE_OVERHEAD_BYTES;
-
-	path->frames_max = wan_mtu - headers;
-	path->payload_max = path->frames_max - WIRE_DATA_BYTES;
-}
-
 static int lanes_create(struct path *path, const struct path_options *options)
 {
 	const struct intent_path *intent = &path->intent;
@@ -50,7 +24,6 @@ static int lanes_create(struct path *path, const struct path_options *options)
 		path->lanes[i] = lane_create((uint8_t)i, &config);
 		if (!path->lanes[i])
 			return -1;
-		lane_ports_set(path->lanes[i], intent);
 		path->own[path->own_count++] = path->lanes[i];
 	}
 	path->lane = path->lanes[options->worker];
@@ -67,19 +40,19 @@ struct path *path_create(const struct intent_path *intent, const struct path_opt
 	path->intent = *intent;
 	path->handle = options->handle;
 	path->wire_id = intent->id;
-	path->wan_port = options->wan_port;
+	path->first_generation = intent->generation;
 	path->counters = options->counters;
 	memcpy(path->all, options->all, options->workers * sizeof(path->all[0]));
 	share_init(&path->share, options->workers, options->worker);
-	if (template_make(path, intent) || lanes_create(path, options)) {
+	if (ways_init(&path->ways, intent, options->wan_port, options->wan_mtu) ||
+	    lanes_create(path, options)) {
 		path_free(path);
 		return NULL;
 	}
-	sizes_set(path, options->wan_mtu);
 	shaper_init(&path->shaper, rate, burst_bytes(rate), options->now_ns);
 	rate = path_rate_clamped(intent->rate_bps);
 	shaper_init(&path->guarantee, rate, burst_bytes(rate), options->now_ns);
-	aggregate_init(&path->aggregate, path->frames_max);
+	aggregate_init(&path->aggregate, path_way(path)->frames_max);
 	probe_init(&path->probe, intent->generation, options->seed);
 	if (path_queue_init(path, options)) {
 		path_free(path);
@@ -107,18 +80,45 @@ static void rates_set(struct path *path, uint64_t guaranteed_bps, uint64_t max_b
 	shaper_set_rate(&path->guarantee, rate, burst_bytes(rate), now_ns);
 }
 
-void path_update(struct path *path, const struct intent_path *intent, uint32_t wan_mtu,
-		 uint64_t now_ns)
+/* Nothing is known of the way wanted; the other one's proof stands. */
+static void trial_begin(struct path *path, uint32_t generation)
 {
+	probe_init(&path->trial, generation, path->probe.random ^ generation);
+}
+
+static void proof_update(struct path *path, const struct intent_path *intent,
+			 enum ways_change change)
+{
+	if (change == WAYS_RESTART || intent->generation < path->first_generation)
+		path->first_generation = intent->generation;
+	if (!ways_are_moving(&path->ways))
+		probe_set_generation(&path->probe, intent->generation);
+	else if (change == WAYS_MOVE)
+		trial_begin(path, intent->generation);
+	else
+		probe_set_generation(&path->trial, intent->generation);
+}
+
+void path_update(struct path *path, const struct intent_path *intent, uint8_t wan_port,
+		 uint32_t wan_mtu, uint64_t now_ns)
+{
+	enum ways_change change =
+		ways_update(&path->ways, &path->intent, intent, wan_port, wan_mtu);
+
+	proof_update(path, intent, change);
 	path->intent = *intent;
-	template_make(path, intent);
-	for (uint32_t i = 0; i < path->own_count; i++)
-		lane_ports_set(path->own[i], intent);
-	sizes_set(path, wan_mtu);
-	path->aggregate.capacity = path->frames_max;
+	path->aggregate.capacity = path_way(path)->frames_max;
 	rates_set(path, intent->rate_bps, intent->max_bps, now_ns);
 	path_queue_update(path);
-	probe_set_generation(&path->probe, intent->generation);
+}
+
+void path_switch(struct path *path, uint64_t rtt_ns, uint64_t now_ns)
+{
+	ways_switch(&path->ways);
+	path->probe = path->trial;
+	path->aggregate.capacity = path_way(path)->frames_max;
+	for (uint32_t i = 0; i < path->own_count; i++)
+		tunnel_move(&path->own[i]->tunnel, rtt_ns, now_ns);
 }
 
 static void rates_share(struct path *path, uint64_t now_ns)
@@ -193,6 +193,7 @@ static void lane_discard(struct path *path, struct path_lane *lane)
 	if (lane->assembled)
 		rte_pktmbuf_free(lane->assembled);
 	lane->assembled = NULL;
+	lane_parts_drop(lane, true);
 	while (tunnel_flush_rx(&lane->tunnel, &unit, &is_broken))
 		path_drop_unit(path, lane, &unit, is_broken, DROP_SHUTDOWN);
 	do {

@@ -16,11 +16,11 @@
 #include "dataplane/core/aggregate.h"
 #include "dataplane/core/intent.h"
 #include "dataplane/core/mark.h"
-#include "dataplane/core/outer.h"
 #include "dataplane/core/probe.h"
 #include "dataplane/core/queue.h"
 #include "dataplane/core/shaper.h"
 #include "dataplane/core/share.h"
+#include "dataplane/core/ways.h"
 #include "dataplane/dpdk/lane.h"
 
 #define PATH_SLOTS	   4096		   /* paths a gateway can have */
@@ -58,22 +58,21 @@ struct path {
 	struct aggregate aggregate;
 	struct rte_mbuf *open[PATH_AGGREGATE_MAX]; /* inner packets of the open aggregate */
 	uint32_t open_tags[PATH_AGGREGATE_MAX];
-	struct outer_template outer;
-	uint32_t frames_max;  /* bytes of frames in one outer packet */
-	uint32_t payload_max; /* of one DATA frame alone in a packet */
-	uint8_t wan_port;     /* index of our port */
-	uint8_t lane_count;   /* lanes 0 to lane_count - 1 exist, at some worker */
-	bool is_active;	      /* in the worker's list of paths with something to do */
-	bool may_send;	      /* in this turn: its next hop is known */
-	uint8_t stall;	      /* enum path_stall */
-	uint64_t stall_ns;    /* since then */
+	struct ways ways;
+	uint8_t lane_count; /* lanes 0 to lane_count - 1 exist, at some worker */
+	bool is_active;	    /* in the worker's list of paths with something to do */
+	bool may_send;	    /* in this turn: its next hop is known */
+	uint8_t stall;	    /* enum path_stall */
+	uint64_t stall_ns;  /* since then */
 
 	struct path_lane *lane;		    /* that we send DATA on */
 	struct path_lane *lanes[LANES_MAX]; /* ours among all; NULL: another worker's, or none */
 	struct path_lane *own[LANES_MAX];   /* the same without holes */
 	uint8_t own_count;
 
-	struct probe probe;
+	struct probe probe;	   /* of the way that is sent by */
+	struct probe trial;	   /* of the one that the path is to move to */
+	uint32_t first_generation; /* since then it has been this path */
 	struct cw_path_counters *counters;
 	/* Of this path in every worker, ours included: what the share is made from. Read only. */
 	const struct cw_path_counters *all[SHARE_WORKERS_MAX];
@@ -143,10 +142,24 @@ void path_free(struct path *path);
 /*
  * Takes a changed intent of the same id: rate, peer, selectors, class. What waits stays in its
  * order. The caller has checked that both addresses are of one family, and left no aggregate open.
- * Windows stay as they were made: path_resize changes them. Worker.
+ * Windows stay as they were made: path_resize changes them. Another link between the same gateways
+ * is probed, and sent by after path_switch. Worker.
  */
-void path_update(struct path *path, const struct intent_path *intent, uint32_t wan_mtu,
-		 uint64_t now_ns);
+void path_update(struct path *path, const struct intent_path *intent, uint8_t wan_port,
+		 uint32_t wan_mtu, uint64_t now_ns);
+/* The way that the intent wants has proved, with this round trip. The same holds of aggregates. */
+void path_switch(struct path *path, uint64_t rtt_ns, uint64_t now_ns);
+
+/* The way that is sent by. */
+static inline struct way *path_way(struct path *path)
+{
+	return ways_now(&path->ways);
+}
+
+static inline uint32_t path_payload_max(const struct path *path)
+{
+	return path->ways.way[path->ways.at].payload_max;
+}
 /*
  * Other windows for the lanes of one worker, made by the agent thread, which also frees them when
  * they have come back. Then their memory is what the lanes had before.

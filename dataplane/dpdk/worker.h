@@ -136,16 +136,17 @@ void outbound_accept(struct worker *w, uint32_t port, struct rte_mbuf *mbuf, ver
 uint32_t outbound_service(struct worker *w);
 /* It has something to do: visit it in each turn until it is idle. */
 void outbound_activate(struct worker *w, struct path *path);
-/* Sets the next hop's MAC address; false: it is not known, or not on the path's port. */
-bool outbound_next_hop(struct worker *w, struct path *path);
+/* Sets the next hop's MAC address; false: it is not known, or not on the way's port. */
+bool outbound_next_hop(struct worker *w, struct way *way);
 
 /* transmit.c: makes tunnel packets. Each returns the packets sent. */
 void transmit_alone(struct worker *w, struct path *path, struct rte_mbuf *mbuf, uint32_t tag);
 void transmit_aggregate(struct worker *w, struct path *path);
 uint32_t transmit_repairs(struct worker *w, struct path *path, uint32_t budget);
 uint32_t transmit_control(struct worker *w, struct path *path);
-/* A probe or its echo, in a packet of its own; false: no key, no next hop, no buffer or no room. */
-bool transmit_probe(struct worker *w, struct path *path, enum wire_frame_type type,
+/* A probe or its echo by one of the path's ways, in a packet of its own; false: no key, no next
+ * hop, no buffer or no room. */
+bool transmit_probe(struct worker *w, struct path *path, struct way *way, enum wire_frame_type type,
 		    const struct wire_probe *probe);
 
 /* inbound.c: WAN to the lane. */
@@ -207,9 +208,15 @@ static inline struct lan_share *share_of(struct worker *w, uint32_t tag)
 	return &w->shares[w->share_of[tag_class(tag) % CLASS_COUNT]];
 }
 
+/* The link and the port that the path sends by. */
 static inline struct link *path_link(struct worker *w, const struct path *path)
 {
-	return &w->links[path->intent.link_id];
+	return &w->links[path->ways.way[path->ways.at].link_id];
+}
+
+static inline struct txq *path_tx(struct worker *w, const struct path *path)
+{
+	return &w->port[path->ways.way[path->ways.at].wan_port].tx;
 }
 
 static inline struct rte_mbuf *mbuf_of(uint64_t cookie)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -11,6 +10,7 @@
 #include <rte_version.h>
 
 #include "tests/bench/bench_measure.h"
+#include "tests/bench/bench_process.h"
 #include "tests/bench/seal_set.h"
 
 #define WARM_ROUNDS   2
@@ -68,13 +68,6 @@ struct result {
 static int double_compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int ticks_compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
 }
@@ -201,11 +194,6 @@ static double raw_ratio(const struct result *r)
 	return r->raw_ns / per_packet(r, MEASURE_TOTAL);
 }
 
-static json_t *real(double value)
-{
-	return json_real((double)(int64_t)(value * 1000 + (value < 0 ? -0.5 : 0.5)) / 1000);
-}
-
 static json_t *result_json(const struct result *r)
 {
 	double ns = per_packet(r, MEASURE_TOTAL);
@@ -214,46 +202,34 @@ static json_t *result_json(const struct result *r)
 	json_t *by_stage = json_object();
 
 	for (uint32_t i = 0; i < count; i++)
-		json_object_set_new(by_stage, stages[i].name, real(stages[i].ns));
+		json_object_set_new(by_stage, stages[i].name, bench_real(stages[i].ns));
 	return json_pack(
 		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:o, s:o}",
 		"frame_bytes", (int)r->frame_bytes, "direction",
-		r->is_inbound ? "inbound" : "outbound", "ns_per_packet", real(ns),
-		"ns_per_packet_p10", real(r->ns[MEASURE_TOTAL].p10 / r->packets_per_frame),
-		"ns_per_packet_p90", real(r->ns[MEASURE_TOTAL].p90 / r->packets_per_frame),
-		"stages", by_stage, "macswap_ns", real(r->ns[MEASURE_MACSWAP].p50),
-		"macswap_null_ns", real(r->ns[MEASURE_MACSWAP_NULL].p50), "memcpy_ns",
-		real(per_packet(r, MEASURE_MEMCPY)), "raw_cipher_ns", real(r->raw_ns),
-		"ratio_to_raw_cipher", real(raw_ratio(r)), "machines_ns",
-		real(r->ns[MEASURE_MACHINES].p50), "reliability_share", real(reliability_share(r)),
-		"ratio_to_macswap", real(ratio_of(r, MEASURE_MACSWAP)), "ratio_to_macswap_null",
-		real(ratio_of(r, MEASURE_MACSWAP_NULL)), "packets_per_frame",
-		real(r->packets_per_frame), "pps", json_integer((json_int_t)(1e9 / ns)), "gbps",
-		real((double)r->frame_bytes * 8 / ns));
-}
-
-static void cpu_model(char *text, size_t size)
-{
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[256];
-
-	snprintf(text, size, "unknown");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "model name : %127[^\n]", text) == 1)
-			break;
-	if (file)
-		fclose(file);
+		r->is_inbound ? "inbound" : "outbound", "ns_per_packet", bench_real(ns),
+		"ns_per_packet_p10", bench_real(r->ns[MEASURE_TOTAL].p10 / r->packets_per_frame),
+		"ns_per_packet_p90", bench_real(r->ns[MEASURE_TOTAL].p90 / r->packets_per_frame),
+		"stages", by_stage, "macswap_ns", bench_real(r->ns[MEASURE_MACSWAP].p50),
+		"macswap_null_ns", bench_real(r->ns[MEASURE_MACSWAP_NULL].p50), "memcpy_ns",
+		bench_real(per_packet(r, MEASURE_MEMCPY)), "raw_cipher_ns", bench_real(r->raw_ns),
+		"ratio_to_raw_cipher", bench_real(raw_ratio(r)), "machines_ns",
+		bench_real(r->ns[MEASURE_MACHINES].p50), "reliability_share",
+		bench_real(reliability_share(r)), "ratio_to_macswap",
+		bench_real(ratio_of(r, MEASURE_MACSWAP)), "ratio_to_macswap_null",
+		bench_real(ratio_of(r, MEASURE_MACSWAP_NULL)), "packets_per_frame",
+		bench_real(r->packets_per_frame), "pps", json_integer((json_int_t)(1e9 / ns)),
+		"gbps", bench_real((double)r->frame_bytes * 8 / ns));
 }
 
 static json_t *report_json(const struct options *options, const struct result *results,
 			   uint32_t count)
 {
 	json_t *list = json_array();
-	char cpu[128];
+	char cpu[BENCH_CPU_TEXT_BYTES];
 	double load = 0;
 
-	cpu_model(cpu, sizeof(cpu));
+	bench_cpu_model(cpu);
 	getloadavg(&load, 1);
 	for (uint32_t i = 0; i < count; i++)
 		json_array_append_new(list, result_json(&results[i]));
@@ -262,15 +238,15 @@ static json_t *report_json(const struct options *options, const struct result *r
 			 "net_ring", "cipher", options->plain ? aead_null.name : aead_gcm.name,
 			 "burst", PORT_BURST, "frames_per_round", BATCHES * RIG_BATCH, "rounds",
 			 (int)options->rounds, "flows", RIG_FLOWS, "huge_pages",
-			 options->huge_pages, "load_average", real(load), "results", list);
+			 options->huge_pages, "load_average", bench_real(load), "results", list);
 }
 
 static void report_table(const struct options *options, const struct result *results,
 			 uint32_t count)
 {
-	char cpu[128];
+	char cpu[BENCH_CPU_TEXT_BYTES];
 
-	cpu_model(cpu, sizeof(cpu));
+	bench_cpu_model(cpu);
 	printf("%s, %s, %s cipher, burst %u, %u rounds, %s pages\n", cpu, rte_version(),
 	       options->plain ? aead_null.name : aead_gcm.name, PORT_BURST, options->rounds,
 	       options->huge_pages ? "huge" : "small");
@@ -294,16 +270,6 @@ static void report_table(const struct options *options, const struct result *res
 	}
 }
 
-static void report_print(const struct options *options, const struct result *results,
-			 uint32_t count)
-{
-	json_t *report = report_json(options, results, count);
-
-	json_dumpf(report, stdout, JSON_INDENT(1));
-	printf("\n");
-	json_decref(report);
-}
-
 /* ns per packet of the cipher alone, over 4 MiB of mbufs; 0: no memory. */
 static double raw_measure(uint32_t frame_bytes, bool is_inbound)
 {
@@ -325,49 +291,13 @@ static double raw_measure(uint32_t frame_bytes, bool is_inbound)
 	}
 	for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
 		ticks[i] -= slices * RAW_PASSES;
-	qsort(ticks[measure], slices * RAW_PASSES, sizeof(uint64_t), ticks_compare);
+	qsort(ticks[measure], slices * RAW_PASSES, sizeof(uint64_t), bench_ticks_compare);
 	ns = (double)ticks[measure][slices * RAW_PASSES / 2] * 1e9 / (double)rte_get_tsc_hz() /
 	     SEAL_SLICE;
 	for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
 		free(ticks[i]);
 	seal_set_free(&set);
 	return ns;
-}
-
-static int eal_start(const struct options *options)
-{
-	char memory[] = RTE_STR(MEMORY_MIB), lcore[24];
-	char *argv[] = {"bench-path",
-			"--no-pci",
-			"--no-telemetry",
-			"--log-level=lib.*:error",
-			"--lcores",
-			lcore,
-			"-m",
-			memory,
-			"--no-huge",
-			"--no-shconf",
-			NULL};
-
-	snprintf(lcore, sizeof(lcore), "0@%u", options->cpu);
-	if (options->huge_pages) {
-		argv[8] = "--in-memory";
-		argv[9] = NULL;
-	}
-	return rte_eal_init(options->huge_pages ? 9 : 10, argv) < 0 ? 1 : 0;
-}
-
-/* Whole number in [low, high]; exits with 2 else. */
-static uint32_t number_option(const char *name, const char *text, uint32_t low, uint32_t high)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (end == text || *end || value < low || value > high) {
-		fprintf(stderr, "bench-path: --%s takes a number from %u to %u\n", name, low, high);
-		exit(2);
-	}
-	return (uint32_t)value;
 }
 
 static struct options options_read(int argc, char **argv)
@@ -381,14 +311,15 @@ static struct options options_read(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	uint32_t last = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	uint32_t last = bench_cpu_last();
 	struct options options = {.rounds = 501, .cpu = last};
 
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		if (c == 'r')
-			options.rounds = number_option("rounds", optarg, 1, ROUNDS_MAX);
+			options.rounds =
+				bench_number_option("bench-path", "rounds", optarg, 1, ROUNDS_MAX);
 		else if (c == 'c')
-			options.cpu = number_option("cpu", optarg, 0, last);
+			options.cpu = bench_number_option("bench-path", "cpu", optarg, 0, last);
 		else if (c == 'h' || c == '?')
 			exit(c == 'h' ? (fputs(help, stdout), 0) : 2);
 		options.huge_pages |= c == 'p';
@@ -404,7 +335,7 @@ int main(int argc, char **argv)
 	struct result results[2 * RTE_DIM(sizes)];
 	uint32_t count = 0;
 
-	if (eal_start(&options)) {
+	if (bench_eal_start("bench-path", MEMORY_MIB, options.cpu, options.huge_pages)) {
 		fprintf(stderr, "bench-path: DPDK does not start here\n");
 		return 77;
 	}
@@ -421,7 +352,7 @@ int main(int argc, char **argv)
 	if (options.table)
 		report_table(&options, results, count);
 	else
-		report_print(&options, results, count);
+		bench_report_print(report_json(&options, results, count));
 	rte_eal_cleanup();
 	return 0;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -11,6 +10,7 @@
 #include <rte_eal.h>
 #include <rte_version.h>
 
+#include "tests/bench/bench_process.h"
 #include "tests/bench/seal_set.h"
 
 #define WARM_PASSES 1
@@ -66,18 +66,11 @@ static const char *measure_name(enum seal_measure measure)
 	return names[measure];
 }
 
-static int ticks_compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static struct spread spread_of(uint64_t *ticks, uint32_t count)
 {
 	double ns = 1e9 / (double)rte_get_tsc_hz() / SEAL_SLICE;
 
-	qsort(ticks, count, sizeof(*ticks), ticks_compare);
+	qsort(ticks, count, sizeof(*ticks), bench_ticks_compare);
 	return (struct spread){(double)ticks[count / 10] * ns, (double)ticks[count / 2] * ns,
 			       (double)ticks[count * 9 / 10] * ns};
 }
@@ -130,11 +123,6 @@ static double gbps(const struct result *r, enum seal_measure measure)
 	return (double)r->frame_bytes * 8 / r->ns[measure].p50;
 }
 
-static json_t *real(double value)
-{
-	return json_real((double)(int64_t)(value * 1000 + 0.5) / 1000);
-}
-
 static json_t *result_json(const struct result *r)
 {
 	json_t *measures = json_object();
@@ -142,34 +130,23 @@ static json_t *result_json(const struct result *r)
 	for (uint32_t i = 0; i < SEAL_MEASURE_COUNT; i++)
 		json_object_set_new(measures, measure_name(i),
 				    json_pack("{s:o, s:o, s:o, s:o}", "ns_per_packet",
-					      real(r->ns[i].p50), "ns_per_packet_p10",
-					      real(r->ns[i].p10), "ns_per_packet_p90",
-					      real(r->ns[i].p90), "gbps", real(gbps(r, i))));
+					      bench_real(r->ns[i].p50), "ns_per_packet_p10",
+					      bench_real(r->ns[i].p10), "ns_per_packet_p90",
+					      bench_real(r->ns[i].p90), "gbps",
+					      bench_real(gbps(r, i))));
 	return json_pack("{s:i, s:I, s:i, s:i, s:o}", "frame_bytes", (int)r->frame_bytes,
 			 "set_bytes", (json_int_t)r->set_bytes, "packets", (int)r->packets,
 			 "rounds", (int)r->rounds, "measures", measures);
 }
 
-static void cpu_model(char *text, size_t size)
-{
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[256];
-
-	snprintf(text, size, "unknown");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "model name : %127[^\n]", text) == 1)
-			break;
-	if (file)
-		fclose(file);
-}
-
-static void report_json(const struct options *options, const struct result *results, uint32_t count)
+static json_t *report_json(const struct options *options, const struct result *results,
+			   uint32_t count)
 {
 	json_t *list = json_array(), *report;
-	char cpu[128];
+	char cpu[BENCH_CPU_TEXT_BYTES];
 	double load = 0;
 
-	cpu_model(cpu, sizeof(cpu));
+	bench_cpu_model(cpu);
 	getloadavg(&load, 1);
 	for (uint32_t i = 0; i < count; i++)
 		json_array_append_new(list, result_json(&results[i]));
@@ -177,20 +154,18 @@ static void report_json(const struct options *options, const struct result *resu
 			   "seal", "cpu", cpu, "dpdk", rte_version(), "cipher", aead_gcm.name,
 			   "burst", SEAL_BURST, "tx_buffers", SEAL_TX_BUFFERS, "order",
 			   options->shuffle ? "shuffled" : "pool", "huge_pages",
-			   options->huge_pages, "load_average", real(load), "results", list);
+			   options->huge_pages, "load_average", bench_real(load), "results", list);
 	if (options->skipped)
 		json_object_set_new(report, "skipped", json_string(options->skipped));
-	json_dumpf(report, stdout, JSON_INDENT(1));
-	printf("\n");
-	json_decref(report);
+	return report;
 }
 
 static void report_table(const struct options *options, const struct result *results,
 			 uint32_t count)
 {
-	char cpu[128];
+	char cpu[BENCH_CPU_TEXT_BYTES];
 
-	cpu_model(cpu, sizeof(cpu));
+	bench_cpu_model(cpu);
 	printf("%s, %s, burst %d, %s pages, %s order; ns per packet (Gb/s)\n%-13s", cpu,
 	       aead_gcm.name, SEAL_BURST, options->huge_pages ? "huge" : "small",
 	       options->shuffle ? "shuffled" : "pool", "");
@@ -224,43 +199,6 @@ static uint64_t memory_mib(bool huge_pages)
 	return (huge_pages ? pages * page_kib : available) >> 10;
 }
 
-static int eal_start(const struct options *options)
-{
-	char memory[24], lcore[24];
-	char *argv[] = {"bench-seal",
-			"--no-pci",
-			"--no-telemetry",
-			"--log-level=lib.*:error",
-			"--lcores",
-			lcore,
-			"-m",
-			memory,
-			"--no-huge",
-			"--no-shconf",
-			NULL};
-
-	snprintf(memory, sizeof(memory), "%d", options->large ? LARGE_MIB : SMALL_MIB);
-	snprintf(lcore, sizeof(lcore), "0@%u", options->cpu);
-	if (options->huge_pages) {
-		argv[8] = "--in-memory";
-		argv[9] = NULL;
-	}
-	return rte_eal_init(options->huge_pages ? 9 : 10, argv) < 0 ? 1 : 0;
-}
-
-/* Whole number in [low, high]; exits with 2 else. */
-static uint32_t number_option(const char *name, const char *text, uint32_t low, uint32_t high)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (end == text || *end || value < low || value > high) {
-		fprintf(stderr, "bench-seal: --%s takes a number from %u to %u\n", name, low, high);
-		exit(2);
-	}
-	return (uint32_t)value;
-}
-
 static struct options options_read(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -269,14 +207,15 @@ static struct options options_read(int argc, char **argv)
 		{"cpu", required_argument, NULL, 'c'},	  {"table", no_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},	  {0},
 	};
-	uint32_t last = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	uint32_t last = bench_cpu_last();
 	struct options options = {.rounds = 501, .cpu = last};
 
 	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		if (c == 'r')
-			options.rounds = number_option("rounds", optarg, 1, ROUNDS_MAX);
+			options.rounds =
+				bench_number_option("bench-seal", "rounds", optarg, 1, ROUNDS_MAX);
 		else if (c == 'c')
-			options.cpu = number_option("cpu", optarg, 0, last);
+			options.cpu = bench_number_option("bench-seal", "cpu", optarg, 0, last);
 		else if (c == 'h' || c == '?')
 			exit(c == 'h' ? (fputs(help, stdout), 0) : 2);
 		options.large |= c == 'l';
@@ -297,7 +236,8 @@ int main(int argc, char **argv)
 	struct result results[RESULTS_MAX];
 	uint32_t count = 0;
 
-	if (eal_start(&options)) {
+	if (bench_eal_start("bench-seal", options.large ? LARGE_MIB : SMALL_MIB, options.cpu,
+			    options.huge_pages)) {
 		fprintf(stderr, "bench-seal: DPDK does not start here\n");
 		return 77;
 	}
@@ -312,7 +252,7 @@ int main(int argc, char **argv)
 	if (options.table)
 		report_table(&options, results, count);
 	else
-		report_json(&options, results, count);
+		bench_report_print(report_json(&options, results, count));
 	rte_eal_cleanup();
 	return 0;
 }

@@ -124,6 +124,12 @@ static void on_keys(struct peer *p)
 	keys->stop_packets = choice & 0x40 ? 20 : KEYS_STOP_PACKETS;
 }
 
+/* To a link that is nearer or farther than the one before. */
+static void on_move(struct peer *p)
+{
+	tunnel_move(&p->end->t, input_number(p->in, 4), p->end->now);
+}
+
 static void on_may_send(struct peer *p)
 {
 	uint32_t count = input_u8(p->in);
@@ -152,6 +158,7 @@ static bool packet_come(struct peer *p)
 		header.flags = input_u8(in) & WIRE_F_KEY_PHASE;
 	else
 		header.flags = keys_tx_phase(&p->end->t.keys);
+	header.link = how >> 6 & 1;
 	if (how & 0x20)
 		header.send_time_us = (uint32_t)input_number(in, 4);
 	if ((how & 15) == 1)
@@ -381,7 +388,12 @@ static void peer_run(struct input *in)
 	end_init(&end, &config, (uint64_t)1 << input_u8(in) % 62);
 	keys_give(&end, 0);
 	while (!input_is_empty(in)) {
-		ops[input_u8(in) & 15](&peer);
+		uint8_t op = input_u8(in);
+
+		if (op == 0xfc)
+			on_move(&peer);
+		else
+			ops[op & 15](&peer);
 		end_check(&end);
 	}
 	end_free(&end);

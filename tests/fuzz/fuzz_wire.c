@@ -9,6 +9,7 @@
 
 #include "dataplane/core/inner.h"
 #include "dataplane/core/outer.h"
+#include "dataplane/core/part.h"
 #include "dataplane/core/wire.h"
 #include "dataplane/core/wire_ack.h"
 
@@ -109,6 +110,9 @@ static void frame_write_again(const struct wire_frame *frame, const uint8_t *at)
 		wire_data_write(bytes, &frame->data);
 		check(!memcmp(bytes, at, WIRE_DATA_BYTES));
 		check(!frame->data.frag_index || frame->data.prev == 1);
+	} else if (frame->type == WIRE_PART) {
+		wire_part_write(bytes, &frame->part);
+		check(!memcmp(bytes, at, WIRE_PART_BYTES));
 	} else if (frame->type == WIRE_PING) {
 		wire_ping_write(bytes, frame->ping_next_seq);
 		check(!memcmp(bytes, at, WIRE_PING_BYTES));
@@ -116,6 +120,21 @@ static void frame_write_again(const struct wire_frame *frame, const uint8_t *at)
 		wire_probe_write(bytes, frame->type, &frame->probe);
 		check(!memcmp(bytes, at, WIRE_PROBE_BYTES));
 	}
+}
+
+/* Its bytes have a place in the unit, wherever parts that came before it lie. */
+static void part_feed(const struct wire_part *part, const uint8_t *end)
+{
+	static struct part_set set;
+	int offset;
+
+	check(part->data.payload + part->length_bytes <= end);
+	if (!part_set_is(&set, part))
+		part_set_init(&set, part);
+	offset = part_set_take(&set, part);
+	check(offset < 0 || (uint32_t)offset + part->length_bytes <= part->data.length_bytes);
+	check(!part_set_is_whole(&set) ||
+	      set.part_bytes * (set.count - 1u) + set.last_bytes == set.unit_bytes);
 }
 
 static void frames_feed(const uint8_t *frames, uint32_t len)
@@ -127,6 +146,8 @@ static void frames_feed(const uint8_t *frames, uint32_t len)
 	wire_cursor_init(&cursor, frames, len);
 	for (; wire_frame_next(&cursor, &frame) > 0; at = cursor.at) {
 		frame_write_again(&frame, at);
+		if (frame.type == WIRE_PART)
+			part_feed(&frame.part, frames + len);
 		if (frame.type != WIRE_DATA)
 			continue;
 		check(frame.data.payload + frame.data.length_bytes <= frames + len);

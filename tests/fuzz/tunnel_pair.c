@@ -202,10 +202,13 @@ void tunnel_pair_run(struct input *in)
 	side_rekey(&sides[0]);
 	side_rekey(&sides[1]);
 	while (!input_is_empty(in)) {
-		uint8_t op = input_u8(in) & 7;
+		uint8_t op = input_u8(in);
 		struct side *s = side_pick(in);
 
-		ops[op](s, in);
+		if (op >= 0xf8)
+			side_move(s, (uint64_t)(1 + (op & 7)) * ONE_WAY_NS);
+		else
+			ops[op & 7](s, in);
 		end_check(&sides[0].end);
 		end_check(&sides[1].end);
 		side_check(s);

@@ -17,6 +17,7 @@ void side_init(struct side *s, struct side *peer, const struct tunnel_config *co
 	memset(s->got, 0, sizeof(s->got));
 	memset(s->rx_keys, 0, sizeof(s->rx_keys));
 	s->tx_key = 0;
+	s->link = 0;
 	s->end.t.keys.rekey_packets = REKEY_PACKETS;
 	s->end.t.keys.stop_packets = STOP_PACKETS;
 }
@@ -39,6 +40,7 @@ static bool packet_open(struct side *s)
 	if (!keys_may_send(&s->end.t.keys))
 		return false;
 	header.flags = keys_tx_phase(&s->end.t.keys);
+	header.link = s->link;
 	header.send_time_us = (uint32_t)(s->end.now / 1000);
 	header.packet_number = tunnel_packet_next(&s->end.t);
 	wire_header_write(s->open.bytes, &header);
@@ -199,6 +201,12 @@ void side_rekey(struct side *s)
 	keys_install_rx(&s->peer->end.t.keys, key % KEYS_PHASES, s->end.now);
 	keys_install_tx(&s->end.t.keys, key % KEYS_PHASES, s->end.now);
 	s->tx_key = key;
+}
+
+void side_move(struct side *s, uint64_t rtt_ns)
+{
+	s->link++;
+	tunnel_move(&s->end.t, rtt_ns, s->end.now);
 }
 
 void side_check(const struct side *s)

@@ -38,12 +38,15 @@ struct side {
 	struct side_content content[LEDGER_COOKIES];
 	uint32_t sent[SIDE_BUCKETS], got[SIDE_BUCKETS];
 	uint32_t tx_key, rx_keys[KEYS_PHASES];
+	uint8_t link; /* that it sends by */
 	struct side_packet open;
 };
 
 void side_init(struct side *s, struct side *peer, const struct tunnel_config *config);
 /* Seals under a new key from here on; the peer has it already. */
 void side_rekey(struct side *s);
+/* Sends by another link from here on, of which only the round trip differs. */
+void side_move(struct side *s, uint64_t rtt_ns);
 
 /* One inner packet in one outer packet; false: not now, or never (nobody may ask for more than the
  * far end can hold: it would ask for ever). */

@@ -11,9 +11,11 @@
 
 #include "control/io/loop.h"
 #include "dataplane/agent/channel.h"
+#include "dataplane/agent/report_parts.h"
 #include "dataplane/core/plan.h"
 
-#define REPORT_NS 100000000ull
+#define REPORT_NS  100000000ull
+#define PART_BYTES 100 /* one path in each part */
 
 static const char certificate[] =
 	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -41,15 +43,16 @@ static void report(struct probe *probe)
 
 	for (uint32_t i = 0; i < probe->intent->path_count; i++)
 		json_array_append_new(paths, path_report(&probe->intent->paths[i]));
-	root = json_pack("{s:i, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:[], s:{s:s}, s:o}",
+	root = json_pack("{s:i, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:[], s:{s:s}}",
 			 "boot", 1, "version", CAUSEWAY_VERSION, "revision",
 			 (json_int_t)probe->intent->revision, "term",
 			 (json_int_t)probe->intent->term, "lan_mtu", 1500, "wan_mtu", 2000,
 			 "udp_port", 47700, "lanes", 1, "workers", 1, "buffer_bytes", 268435456,
-			 "ports", "certificate", "sha256", certificate, "paths", paths);
-	text = json_dumps(root, JSON_COMPACT);
+			 "ports", "certificate", "sha256", certificate);
+	text = report_parts(root, paths, PART_BYTES);
 	channel_report(probe->channel, text);
 	free(text);
+	json_decref(paths);
 	json_decref(root);
 }
 
@@ -58,6 +61,7 @@ static void on_timer(struct loop_timer *timer, void *arg)
 	struct probe *probe = arg;
 
 	report(probe);
+	channel_alive(probe->channel);
 	loop_timer_set(probe->loop, timer, loop_now_ns(probe->loop) + REPORT_NS);
 }
 
@@ -105,12 +109,17 @@ int main(int argc, char **argv)
 		.on_intent = on_intent, .on_state = on_state, .arg = &probe};
 	int err;
 
-	if (argc != 3 && argc != 6) {
-		fprintf(stderr, "usage: channel_probe URL GATEWAY [CA CERTIFICATE KEY]\n");
+	if (argc != 3 && argc != 6 && argc != 7) {
+		fprintf(stderr, "usage: channel_probe URL GATEWAY [CA CERTIFICATE KEY [CRL]]\n");
 		return 2;
 	}
-	if (argc == 6) {
-		tls = (struct tls_files){argv[3], argv[4], argv[5]};
+	if (argc >= 6) {
+		tls = (struct tls_files){
+			.ca = argv[3],
+			.cert = argv[4],
+			.key = argv[5],
+			.crl = argc > 6 ? argv[6] : NULL,
+		};
 		config.tls = &tls;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import unittest
+import uuid
 
 import openapi_check
 
@@ -57,9 +58,12 @@ class Answer:
 
 
 class Daemon:
-    def __init__(self, *extra, env=None):
-        self.process = subprocess.Popen([DAEMON, "--listen", "127.0.0.1:0", *extra],
+    def __init__(self, *extra, env=None, files=None):
+        """files: as many as it may have open."""
+        args = ["prlimit", "--nofile=%d:%d" % (files, files)] if files else []
+        self.process = subprocess.Popen([*args, DAEMON, "--listen", "127.0.0.1:0", *extra],
                                         stderr=subprocess.PIPE, text=True, env=env)
+        self.rest = []
         line = ""
         while "serving HTTP/2 on " not in line:
             line = self.process.stderr.readline()
@@ -68,7 +72,6 @@ class Daemon:
         self.address = line.rsplit(" ", 1)[1].strip()
         self.port = int(self.address.rsplit(":", 1)[1])
         self.url = "http://%s/v1" % self.address
-        self.rest = []
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -94,6 +97,8 @@ class Daemon:
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         if data is not None:
             headers.setdefault("content-type", "application/json")
+        if method == "POST":
+            headers.setdefault("idempotency-key", str(uuid.uuid4()))
         answer = self.request(method, url or self.url + path, data, headers)
         if document():
             document().check(method, url or self.url + path, answer.status, answer.headers, answer.text, data)
@@ -110,7 +115,7 @@ class Daemon:
         done = subprocess.run(args + [url], input=data or b"", capture_output=True, check=False)
         if done.returncode:
             raise RuntimeError("curl: " + done.stderr.decode())
-        head, _, text = done.stdout.decode().partition("\r\n\r\n")
+        head, _, text = done.stdout.decode(errors="replace").partition("\r\n\r\n")
         lines = head.split("\r\n")
         fields = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:] if ": " in line)}
         return Answer(int(lines[0].split()[1]), fields, text)
@@ -174,7 +179,7 @@ class Gateway:
         intent = self.intent or {"revision": 0, "term": 0, "paths": []}
         body = {"boot": 1, "version": "test", "revision": intent["revision"], "term": intent["term"],
                 "lan_mtu": 1400, "wan_mtu": 2000, "udp_port": 47800, "lanes": 2, "workers": 1,
-                "buffer_bytes": 1 << 28, "ports": [{"name": "lan0", "role": "lan", "up": True}],
+                "buffer_bytes": 1 << 36, "ports": [{"name": "lan0", "role": "lan", "up": True}],
                 "paths": [self._entry(path) for path in intent["paths"]]}
         if self.certificate:
             body["certificate"] = {"sha256": self.certificate}

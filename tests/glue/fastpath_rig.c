@@ -9,6 +9,8 @@ struct pair *pair;
 struct traffic traffic;
 uint64_t seed;
 
+void (*each_turn)(void);
+
 const struct pair_options whole = {
 	.lan_mtu = 1500, .wan_mtu = 2000, .rate_bps = 100000000000ull, .mbufs = 4095};
 const struct pair_options fragmenting = {
@@ -56,6 +58,8 @@ void expect_balance(void)
 void turn(void)
 {
 	pair_turn(pair);
+	if (each_turn)
+		each_turn();
 	traffic_take(&traffic, 0);
 	traffic_take(&traffic, 1);
 	if (traffic.fault)

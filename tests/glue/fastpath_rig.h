@@ -18,6 +18,7 @@ extern struct traffic traffic;
 extern uint64_t seed; /* CAUSEWAY_SEED, or 1 */
 
 extern const struct pair_options whole, fragmenting;
+extern void (*each_turn)(void); /* what the agents do; NULL: nothing */
 
 void begin(const struct pair_options *options);
 /* A teardown: 0, or -1 for buffers that nobody has. */

@@ -23,8 +23,17 @@ def field(name, value):
 
 
 class RawClient:
-    def __init__(self, port, window=65535):
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, where, window=65535, tls=None):
+        """where: a port of this machine, or the path of a unix socket. tls: an ssl context for it."""
+        if isinstance(where, int):
+            self.socket = socket.create_connection(("127.0.0.1", where))
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(where)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
+        self.has_more = self.socket.pending if tls else lambda: 0
         self.buffer = b""
         self.next_stream = 1
         self.data = {}    # by stream
@@ -32,14 +41,20 @@ class RawClient:
         self.window = window
         self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW, window)))
 
-    def get(self, path, **headers):
+    def send(self, method, path, body=b"", **headers):
+        """A small body: it goes at once, whatever the windows say."""
         stream = self.next_stream
         self.next_stream += 2
-        fields = {":method": "GET", ":scheme": "http", ":path": path, ":authority": "x", **headers}
+        fields = {":method": method, ":scheme": "http", ":path": path, ":authority": "x", **headers}
         block = b"".join(field(name, value) for name, value in fields.items())
         self.data[stream] = b""
-        self.socket.sendall(frame(HEADERS, END_STREAM | END_HEADERS, stream, block))
+        flags = END_HEADERS if body else END_HEADERS | END_STREAM
+        self.socket.sendall(frame(HEADERS, flags, stream, block) +
+                            (frame(DATA, END_STREAM, stream, body) if body else b""))
         return stream
+
+    def get(self, path, **headers):
+        return self.send("GET", path, **headers)
 
     def open_window(self, stream, size):
         self.socket.sendall(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", size)) +
@@ -59,8 +74,9 @@ class RawClient:
         """Reads until the condition holds; False when it does not in time."""
         deadline = time.monotonic() + patience_s
         while not until():
-            if not select.select([self.socket], [], [], 0.05)[0]:
-                if time.monotonic() > deadline:
+            left = deadline - time.monotonic()
+            if not self.has_more() and not select.select([self.socket], [], [], max(min(left, 0.05), 0))[0]:
+                if left <= 0:
                     return False
                 continue
             more = self.socket.recv(1 << 16)

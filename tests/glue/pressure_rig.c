@@ -17,6 +17,26 @@ struct lan_seen seen[2];
 struct cw_path_counters bulk_counters[2];
 static bool has_bulk;
 
+const struct pair_options pausing_narrow = {.lan_mtu = 1500,
+					    .wan_mtu = 2000,
+					    .rate_bps = 100000000,
+					    .mbufs = 8191,
+					    .lan_bps = 500000000,
+					    .has_pfc = true};
+const struct pair_options pausing_wide = {.lan_mtu = 1500,
+					  .wan_mtu = 2000,
+					  .rate_bps = 2000000000,
+					  .mbufs = 8191,
+					  .lan_bps = 500000000,
+					  .has_pfc = true};
+const struct pair_options pausing_two_workers = {.lan_mtu = 1500,
+						 .wan_mtu = 2000,
+						 .rate_bps = 2000000000,
+						 .mbufs = 8191,
+						 .lan_bps = 500000000,
+						 .has_pfc = true,
+						 .workers = {2, 2}};
+
 uint64_t now(void)
 {
 	return clock_ns(&pair->clock, rte_rdtsc());

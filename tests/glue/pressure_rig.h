@@ -48,6 +48,9 @@ extern struct flow flows[FLOWS];
 extern struct lan_seen seen[2]; /* by gateway */
 extern struct cw_path_counters bulk_counters[2];
 
+/* LANs of 500 Mb/s that pause and are paused; a path of a fifth of it, and wider ones. */
+extern const struct pair_options pausing_narrow, pausing_wide, pausing_two_workers;
+
 void begin(const struct pair_options *options);
 int end(void **state);
 uint64_t now(void);

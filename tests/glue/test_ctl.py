@@ -235,6 +235,30 @@ class Paths(Base):
         for probe in probes:
             probe.wait_for("intent 0")
 
+    def test_links(self):
+        self.apply()
+        self.apply(OBJECTS.replace("name: l1", "name: l2").replace("capacity_bps: 10G",
+                                                                   "capacity_bps: 10G, cost: 20"))
+        for probe in self.probes():
+            probe.wait_for("state up")
+        self.assertEqual(self.ctl("link", "drain", "l1", "--plan"), "link l1 has no paths\n")
+        self.assertIn("is active", self.ctl(*self.CREATE, "--protection", "1:1", "--wait"))
+        shown = self.ctl("path", "show", "job1")
+        self.assertRegex(shown, r"protection +1:1\n +link +l1\n +backup +l2\n")
+        plan = self.ctl("link", "drain", "l1", "--plan")
+        self.assertIn("these paths go to another link, one by one:", plan)
+        self.assertRegex(plan, r"job1 +a +b +1 Gb/s +l2 +- +no\n")
+        self.assertTrue(self.json("link", "drain", "l1", "--plan")["paths"][0]["goes"])
+        self.assertRegex(self.ctl("path", "move", "job1", "l2"), "path job1 is")
+        self.assertIn("no link l9", self.ctl("path", "move", "job1", "l9", code=1))
+        self.assertEqual(self.json("path", "show", "job1")["spec"]["link"], "l2")
+        plan = self.ctl("link", "drain", "l2", "--plan")
+        self.assertIn("these stay, no other link will do:", plan)
+        self.ctl("path", "move", "job1")
+        self.assertNotIn("link", self.json("path", "show", "job1")["spec"])
+        self.assertIn("link l2 is drain", self.ctl("link", "drain", "l2"))
+        self.assertEqual(self.ctl("link", "up", "l2"), "link l2 is up\n")
+
     def test_create_once(self):
         self.apply()
         self.assertEqual(self.json(*self.CREATE)["name"], "job1")

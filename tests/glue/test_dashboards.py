@@ -181,6 +181,6 @@ class Rules(unittest.TestCase):
 
 if __name__ == "__main__":
     if "Rules" in sys.argv[1:] and not shutil.which("promtool"):
-        print("SKIP: promtool is missing (apt install prometheus)")
+        print("SKIP: promtool is missing (tests/run takes it out of the Debian package prometheus)")
         sys.exit(77)
     control_client.main()

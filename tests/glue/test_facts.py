@@ -9,7 +9,7 @@ import time
 import unittest
 
 import openmetrics
-from control_client import Daemon, Gateway, GW_B, SITE_A, path_spec
+from control_client import Daemon, Gateway, GW_B, LINK, SITE_A, path_spec
 from feed_rig import Fresh, told
 
 
@@ -157,6 +157,14 @@ class Facts(Fresh):
         self.assertEqual(value("path_drops", gateway="gw-a", reason='odd \\"reason\\"\\\\', **a_to_z), 2)
         self.assertEqual((value("paths", state="active"), value("paths", state="failed")), (1, 0))
         self.assertEqual((value("path_active", path="job1"), value("gateways_connected")), (1, 2))
+        for direction in ("a_to_z", "z_to_a"):
+            l1 = {"link": "l1", "direction": direction}
+            self.assertEqual(value("link_guaranteed_bytes_per_second", **l1), 1e9)
+            # Headers are booked, too: less than a tenth at this MTU.
+            self.assertTrue(1e9 < value("link_booked_bytes_per_second", **l1) < 1.1e9)
+        self.assertEqual(value("link_reservable_bytes_per_second", link="l1"), 9 * 1.25e8)
+        self.assertEqual(value("link_expected_rtt_seconds", link="l1"), 0.05)
+        self.assertEqual(value("link_rtt_seconds", link="l1"), 0.0101)
         self.assertEqual(value("objects", kind="path"), 1)
         self.assertGreater(value("http_requests", code="200"), 0)
         self.assertEqual(value("revision"), self.daemon.get("/status").json["revision"])
@@ -169,6 +177,35 @@ class Facts(Fresh):
         done = subprocess.run(["promtool", "check", "metrics"], input=text.text, text=True,
                               capture_output=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+
+    def test_metrics_of_links(self):
+        """Booked is also where a backup is; guaranteed and measured only where the path is."""
+        self.join_sites()
+        for name, duct in (("l1", "north"), ("l2", "south")):
+            spec = {**LINK["spec"], "srlgs": [duct], "cost": 1 + (name == "l2")}
+            self.assertEqual(self.daemon.put("/links/" + name, {"spec": spec}).status, 201 if name == "l2" else 200)
+        rates = {"a_to_z": "800M", "z_to_a": "80M"}
+        self.assertEqual(self.daemon.put("/paths/job1", path_spec(rates, protection="1:1")).status, 201)
+        later = path_spec("1G", "7000", start="2100-01-01T00:00:00Z")
+        self.assertEqual(self.daemon.put("/paths/later", later).status, 201)
+        self.connect()
+        self.drive("active")
+        self.assertEqual(self.daemon.get("/paths/job1").json["status"]["link"], "l1")
+        url = self.daemon.url.replace("/v1", "/metrics")
+        families = openmetrics.parse(self.daemon.call("GET", "", url=url).text)
+
+        def values(name, *labels):
+            samples = families["causeway_link_" + name].samples
+            return [samples.get(frozenset(pairs)) for pairs in labels]
+
+        ways = [[("link", link), ("direction", way)] for link in ("l1", "l2") for way in ("a_to_z", "z_to_a")]
+        links = [[("link", "l1")], [("link", "l2")]]
+        self.assertEqual(values("guaranteed_bytes_per_second", *ways), [1e8, 1e7, 0, 0])
+        booked = values("booked_bytes_per_second", *ways)
+        self.assertEqual(booked[:2], booked[2:])
+        self.assertTrue(1e8 < booked[0] < 1.1e8 and 1e7 < booked[1] < 1.1e7, booked)
+        self.assertEqual(values("expected_rtt_seconds", *links), [0.05, 0.05])
+        self.assertEqual(values("rtt_seconds", *links), [0.0101, None])
 
 
 @unittest.skipIf(os.geteuid(), "needs root to be somebody else")

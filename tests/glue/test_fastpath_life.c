@@ -316,9 +316,9 @@ static struct path *aggregate_fill(void)
 
 	for (int i = 0; i < 3; i++)
 		lan_inject(0, 512 - 28, 4000);
-	lan_inject(0, path->frames_max - 3 * 528 - 16 - 28, 4000);
+	lan_inject(0, path_way(path)->frames_max - 3 * 528 - 16 - 28, 4000);
 	worker_turn(worker(0));
-	assert_int_equal(path->aggregate.used, path->frames_max);
+	assert_int_equal(path->aggregate.used, path_way(path)->frames_max);
 	return path;
 }
 
@@ -372,9 +372,9 @@ static void life__update_moves_to_another_port(void **state)
 	command.update.intent = &pair->side[0].intent;
 	command.update.wan_port = PAIR_LAN;
 	command_do(0, &command);
-	assert_int_equal(path->wan_port, PAIR_LAN);
-	assert_int_equal(path->frames_max, 1300 - 28 - 44);
-	assert_int_equal(path->aggregate.capacity, path->frames_max);
+	assert_int_equal(path_way(path)->wan_port, PAIR_LAN);
+	assert_int_equal(path_way(path)->frames_max, 1300 - 28 - 44);
+	assert_int_equal(path->aggregate.capacity, path_way(path)->frames_max);
 }
 
 /* The WAN takes four packets of side 0 and all of side 1. */

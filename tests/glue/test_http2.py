@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import struct
@@ -260,16 +259,15 @@ class Process(unittest.TestCase):
             self.assertEqual(code, -signal.SIGKILL, rest)
 
     def test_out_of_descriptors(self):
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (24, limits[1]))  # what the daemon starts with counts
-        daemon = Daemon()
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        daemon = Daemon(files=24)
         peers = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(32)]
         # Some of these wait in the kernel's queue until descriptors come free again.
         for peer in peers:
             peer.close()
         self.assertEqual(daemon.get("/status").status, 200)
-        self.assertEqual(daemon.stop()[0], 0)
+        code, _, said = daemon.stop()
+        self.assertEqual(code, 0)
+        self.assertRegex(said, "max_connections is 1024, but the limit of open files leaves room for [1-9]")
 
     def test_busy_port(self):
         daemon = Daemon()
@@ -281,7 +279,8 @@ class Process(unittest.TestCase):
     def test_configuration(self):
         table = [("listen: [ \"127.0.0.1:0\" ]\nlog: error\n", 0, "log: error"),
                  ("listen: [ \"localhost\" ]\n", 2, "localhost"), ("log: loud\n", 2, ":1:"),
-                 ("log: info\nbogus: 1\n", 2, ":2:"), ("log: info\nlog: info\n", 2, ":2:"),
+                 ("max_connections: 500\n", 0, "max_connections: 500"),
+                 ("max_connections: 15\n", 2, "from 16 to 65536"), ("log: info\nbogus: 1\n", 2, ":2:"), ("log: info\nlog: info\n", 2, ":2:"),
                  ("listen: [\n", 2, "")]
         with tempfile.TemporaryDirectory() as folder:
             name = os.path.join(folder, "control.yaml")

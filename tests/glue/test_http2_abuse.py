@@ -5,7 +5,6 @@ and another client is answered meanwhile.
 usage: test_http2_abuse.py CAUSEWAY_CONTROL. Loopback only, on a port that the kernel chooses.
 """
 import contextlib
-import resource
 import socket
 import struct
 import unittest
@@ -322,10 +321,7 @@ class Connections(Attack):
     def test_idle_ones_make_room(self):
         """All of its descriptors are taken by clients that only hold them; a new client is served."""
         self.daemon.stop()
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))  # what the daemon starts with counts
-        self.daemon = Daemon()
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        self.daemon = Daemon(files=64)
         silent = [self.attacker() for _ in range(100)]
         with self.bounded():
             pass

@@ -228,6 +228,10 @@ class Examples(Fresh):
     def test_parameters(self):
         self.build()
         self.daemon.put("/paths/job1", self.body("/v1/paths/{name}"))
+        cluster = self.daemon.put("/clusters/job1", {"spec": {
+            "members": [{"site": "a"}, {"site": "b"}], "demand": {"rate_bps": 1000000},
+            "path": {"match": [{"protocol": "icmp-echo"}]}}})
+        self.assertEqual(cluster.status, 201, cluster.text)
         tried = 0
         for path, item in self.document["paths"].items():
             for name, parameter in self.api.parameters(path, item.get("get", {}), "query").items():
@@ -264,7 +268,7 @@ class Answers(Fresh):
     def lists_and_service(self):
         for path in ("/status", "/openapi.yaml", "/openapi.json", "/classes", "/classes/bulk", "/sites", "/gateways",
                      "/links", "/paths?state=active", "/tenants", "/clusters", "/topology", "/topology?format=dot",
-                     "/topology?format=slurm", "/sites?limit=1", "/usage", "/usage?format=ndjson", "/usage?format=csv"):
+                     "/topology?format=slurm", "/sites?limit=1", "/validate", "/backup", "/usage", "/usage?format=ndjson", "/usage?format=csv"):
             self.ask("GET", path, 200)
         metrics = self.daemon.url[:-3] + "/metrics"
         for accept in ("application/openmetrics-text", "text/plain"):
@@ -295,6 +299,9 @@ class Answers(Fresh):
         self.ask("PUT", "/paths/held2", 201, path_spec(ports="7001", commit="manual"))
         self.ask("POST", "/paths/held2/abort", 200)
         self.ask("GET", "/paths/held/history", 200)
+        self.ask("GET", "/links/l1/drain", 200)
+        self.ask("GET", "/links/none/drain", 404)
+        self.ask("GET", "/paths/held/explain", 200)
 
     def refusals(self):
         wide = path_spec(rate="1000G", ports="9000")
@@ -318,6 +325,7 @@ class Answers(Fresh):
         self.ask("PUT", "/clusters/train", 200, body)
         self.assertIsNotNone(self.ask("GET", "/clusters/train", 200).json["status"]["step"])
         self.ask("GET", "/clusters/train/settings", 200)
+        self.ask("GET", "/clusters/train/explain", 200)
         huge = copy.deepcopy(body)
         huge["spec"]["demand"]["bytes_per_step"] = "100GiB"
         self.assertFalse(self.ask("POST", "/offers", 200, {"kind": "cluster", **huge}).json["possible"])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The resources of the real causeway-control: preconditions, admission, and a path's whole life with two
-fake gateways. usage: test_path_life.py CAUSEWAY_CONTROL
+fake gateways. usage: test_path_life.py CAUSEWAY_CONTROL [CLASS]...
 """
 import subprocess
 import threading
@@ -66,6 +66,9 @@ class Objects(Fresh):
         self.problem(self.daemon.call("POST", "/apply", {"items": [
             {"kind": "site", "name": "a", **SITE_A}, {"kind": "site", "name": "a", **SITE_A}]}),
             400, "invalid-argument", "/items/1/name")
+        body = self.problem(self.daemon.call("POST", "/apply", {"items": [{"kind": "x", "name": "a", "spec": {}}]}),
+                            400, "invalid-argument", "/items/0/kind")
+        self.assertIn('"site", "gateway", "link", "path", "tenant" or "cluster"', body["detail"])
         first = self.apply_all(("job1", path_spec()))
         self.assertEqual({item["result"] for item in first.json["items"]}, {"created"})
         again = self.apply_all(("job1", path_spec(rate="2G")))
@@ -217,13 +220,6 @@ class Life(Fresh):
         first = gw_a.wait_line(lambda line: "paths" in line)["paths"][0]
         self.assertEqual((first["peer"]["udp_port"], first["far_lan_mtu"]), (47800, 1400))
 
-    def test_intent_does_not_wait_for_ever(self):
-        self.apply_all(("job1", path_spec()))
-        gw_a = Gateway(self.daemon, "gw-a")
-        self.gateways.append(gw_a)
-        # Without the far gateway's certificate the path is not for anybody yet.
-        self.assertEqual(gw_a.wait_line(lambda line: "paths" in line)["paths"], [])
-
     def test_path_waits_for_both_certificates(self):
         self.apply_all(("job1", path_spec()))
         gw_a, gw_b = [Gateway(self.daemon, name, certificate=None) for name in ("gw-a", "gw-b")]
@@ -245,33 +241,6 @@ class Life(Fresh):
         gw_b.certificate = None
         self.assertEqual(self.drive("active")["status"]["generation"], done["status"]["generation"])
         self.assertEqual(gw_a.intent["paths"][0]["peer"]["certificate"], "bb" * 32)
-
-    def test_waiting_path_goes_at_once(self):
-        self.apply_all(("job1", path_spec()))
-        gw_a = Gateway(self.daemon, "gw-a")
-        self.gateways.append(gw_a)
-        gw_a.wait_line(lambda line: "paths" in line)
-        gw_a.report()
-        gone = self.daemon.call("DELETE", "/paths/job1?wait=released&timeout=20s")
-        self.assertEqual((gone.status, gone.json["status"]["state"]), (200, "released"))
-        self.assertEqual(gw_a.intent["paths"], [])
-
-    def test_running_path_survives_a_new_control_and_a_silent_peer(self):
-        self.apply_all(("job1", path_spec()))
-        gw_a, gw_b = self.connect()
-        self.drive("active")
-        running = gw_a.intent["paths"][0]
-        for gateway in self.gateways:
-            gateway.close()
-        self.daemon.stop()
-        self.daemon = Daemon()
-        self.apply_all(("job1", path_spec()))
-        gw_a.daemon = self.daemon
-        entry = [gw_a._entry(running)]  # pylint: disable=protected-access
-        gw_a.connect(first_report=entry)
-        self.gateways = [gw_a]
-        told = gw_a.wait_line(lambda line: "paths" in line)["paths"][0]
-        self.assertEqual((told["peer"], told["far_lan_mtu"]), (running["peer"], running["far_lan_mtu"]))
 
     def test_head_of_intent_changes_nothing(self):
         self.apply_all()
@@ -336,6 +305,65 @@ class Life(Fresh):
         self.assertEqual((line["paths"][0]["phase"], line["paths"][0]["when_down"]), ("claim", "best_effort"))
         self.drive("active")
 
+    def test_bad_reports(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a, _ = self.connect()
+        self.problem(gw_a.report(lanes="two"), 400, "invalid-argument", "/lanes")
+        self.problem(gw_a.report(certificate={"sha256": "0A" * 32}), 400, "invalid-argument",
+                     "/certificate/sha256")
+        self.problem(gw_a.report(certificate={}), 400, "missing-field", "/certificate/sha256")
+        self.problem(gw_a.report(certificate=7), 400, "invalid-argument", "/certificate")
+        self.problem(gw_a.report(paths=[{"name": "job1", "id": 1, "generation": 1, "receiving": True,
+                                         "proved": True, "claiming": False, "peer": {
+                                             "certificate": "0a" * 32, "udp_port": 70000, "lanes": 1,
+                                             "lan_mtu": 1500}}]),
+                     400, "invalid-argument", "/paths/0/peer/udp_port")
+        self.problem(gw_a.report(paths=[{"name": "job1"}]), 400, "missing-field", "/paths/0/id")
+        self.problem(self.daemon.call("POST", "/gateways/gw-x/report", {}), 404, "not-found")
+        self.assertEqual(gw_a.report(paths=[], new_field=1).status, 204)
+
+
+class Returns(Fresh):
+    """Control gives gateways 6 s to come back before it goes on without them."""
+
+    def test_intent_does_not_wait_for_ever(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a = Gateway(self.daemon, "gw-a")
+        self.gateways.append(gw_a)
+        # Without the far gateway's certificate the path is not for anybody yet.
+        self.assertEqual(gw_a.wait_line(lambda line: "paths" in line)["paths"], [])
+
+    def test_waiting_path_goes_at_once(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a = Gateway(self.daemon, "gw-a")
+        self.gateways.append(gw_a)
+        gw_a.wait_line(lambda line: "paths" in line)
+        gw_a.report()
+        gone = self.daemon.call("DELETE", "/paths/job1?wait=released&timeout=20s")
+        self.assertEqual((gone.status, gone.json["status"]["state"]), (200, "released"))
+        self.assertEqual(gw_a.intent["paths"], [])
+
+    def test_running_path_survives_a_new_control_and_a_silent_peer(self):
+        self.apply_all(("job1", path_spec()))
+        gw_a, gw_b = self.connect()
+        self.drive("active")
+        running = gw_a.intent["paths"][0]
+        for gateway in self.gateways:
+            gateway.close()
+        self.daemon.stop()
+        self.daemon = Daemon()
+        self.apply_all(("job1", path_spec()))
+        gw_a.daemon = self.daemon
+        entry = [gw_a._entry(running)]  # pylint: disable=protected-access
+        gw_a.connect(first_report=entry)
+        self.gateways = [gw_a]
+        told = gw_a.wait_line(lambda line: "paths" in line)["paths"][0]
+        self.assertEqual((told["peer"], told["far_lan_mtu"]), (running["peer"], running["far_lan_mtu"]))
+
+
+class Silence(Fresh):
+    """Of gateways, and what control says where nothing is to be said."""
+
     def test_silence_degrades(self):
         self.apply_all(("job1", path_spec()))
         gw_a, gw_b = self.connect()
@@ -365,23 +393,6 @@ class Life(Fresh):
         second.wait_line(lambda line: "paths" in line)
         self.assertEqual(gw_a.stream.wait(PATIENCE_S), 0)
         self.assertTrue(self.daemon.get("/gateways/gw-a").json["status"]["connected"])
-
-    def test_bad_reports(self):
-        self.apply_all(("job1", path_spec()))
-        gw_a, _ = self.connect()
-        self.problem(gw_a.report(lanes="two"), 400, "invalid-argument", "/lanes")
-        self.problem(gw_a.report(certificate={"sha256": "0A" * 32}), 400, "invalid-argument",
-                     "/certificate/sha256")
-        self.problem(gw_a.report(certificate={}), 400, "missing-field", "/certificate/sha256")
-        self.problem(gw_a.report(certificate=7), 400, "invalid-argument", "/certificate")
-        self.problem(gw_a.report(paths=[{"name": "job1", "id": 1, "generation": 1, "receiving": True,
-                                         "proved": True, "claiming": False, "peer": {
-                                             "certificate": "0a" * 32, "udp_port": 70000, "lanes": 1,
-                                             "lan_mtu": 1500}}]),
-                     400, "invalid-argument", "/paths/0/peer/udp_port")
-        self.problem(gw_a.report(paths=[{"name": "job1"}]), 400, "missing-field", "/paths/0/id")
-        self.problem(self.daemon.call("POST", "/gateways/gw-x/report", {}), 404, "not-found")
-        self.assertEqual(gw_a.report(paths=[], new_field=1).status, 204)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from control_client import GW_A, LINK, PATIENCE_S, SITE_A, Daemon, Fresh, Gatewa
 def at(seconds):
     """A point in time from now on."""
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # As control writes it: without zeros at the end.
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "").rstrip("0").rstrip(".") + "Z"
 
 
 class Timed(Fresh):
@@ -157,8 +158,17 @@ class Terms(Timed):
             ports = str(7000 + int(name[1:]))
             return self.daemon.put("/paths/" + name, path_spec(rate, ports, tenant="t1", **more))
 
-        self.problem(ask("p1"), 409, "quota-exceeded", "/spec/end")
-        self.problem(ask("p1", start=at(7200), end=at(7300)), 409, "quota-exceeded", "/spec/end")
+        body = self.problem(ask("p1"), 409, "quota-exceeded", "/spec/end")
+        self.assertEqual([offer["kind"] for offer in body["offers"]], ["window"])
+        self.assertEqual(self.daemon.put("/paths/p1", {"spec": body["offers"][0]["spec"]}).status, 201)
+        self.daemon.call("DELETE", "/paths/p1?wait=released")
+        # Where less time alone does not help, what then would.
+        body = self.problem(ask("p1", "5G"), 409, "quota-exceeded", "/spec/end")
+        self.assertEqual([offer["kind"] for offer in body["offers"]], ["rate"])
+        self.assertEqual(self.daemon.put("/paths/p1", {"spec": body["offers"][0]["spec"]}).status, 201)
+        self.daemon.call("DELETE", "/paths/p1?wait=released")
+        body = self.problem(ask("p1", start=at(7200), end=at(7300)), 409, "quota-exceeded", "/spec/end")
+        self.assertEqual(body["offers"], [])
         self.assertEqual(ask("p1", "2G", end=at(600)).status, 201)
         body = self.problem(ask("p2", "2G", end=at(600)), 409, "quota-exceeded", "/spec/rate_bps")
         self.assertIn("tenant t1 has 2 Gb/s of 3 Gb/s", body["detail"])
@@ -169,6 +179,14 @@ class Terms(Timed):
         self.assertEqual(ask("p2", "2G", start=at(600), end=at(700)).status, 201)
         self.problem(ask("p3", end=at(20)), 409, "quota-exceeded", "/spec/tenant")
         self.assertEqual(self.daemon.put("/paths/p3", path_spec("1G", "7003")).status, 201)
+        # Buffers: those that the path takes in both gateways.
+        self.daemon.put("/tenants/t2", {"spec": {"quota": {"buffer_bytes": "64MiB"}}})
+        asked = path_spec("4G", "7004", tenant="t2")
+        body = self.problem(self.daemon.put("/paths/p4", asked), 409, "quota-exceeded", "/spec/max_bps")
+        self.assertIn("64 MiB of buffers", body["detail"])
+        self.assertEqual([offer["kind"] for offer in body["offers"]], ["rate"])
+        self.assertEqual(self.daemon.put("/paths/p4", {"spec": body["offers"][0]["spec"]}).status, 201)
+        self.daemon.call("DELETE", "/paths/p4?wait=released")
         # What it has it keeps when the quota shrinks, and may give back in parts.
         self.daemon.put("/tenants/t1", {"spec": {"quota": {"rate_bps": "1G", "horizon": "1h"}}})
         end = self.daemon.get("/paths/p1").json["spec"]["end"]
@@ -184,6 +202,17 @@ class Terms(Timed):
         self.assertEqual([offer["kind"] for offer in body["offers"]], ["rate"])
         taken = self.daemon.put("/paths/job1", {"spec": body["offers"][0]["spec"]})
         self.assertEqual(taken.status, 201, taken.text)
+
+    def test_buffers_that_a_gateway_reports(self):
+        self.apply_all()
+        self.gateways.append(Gateway(self.daemon, "gw-a"))
+        self.gateways[0].report(buffer_bytes=256 << 20)
+        body = self.problem(self.daemon.put("/paths/job1", path_spec("8G")), 409, "insufficient-buffers",
+                            "/spec/max_bps")
+        self.assertIn("buffers of gateway gw-a", body["detail"])
+        # What the operator says counts more.
+        self.daemon.put("/gateways/gw-a", {"spec": {**GW_A["spec"], "buffer_bytes": "8GiB"}})
+        self.assertEqual(self.daemon.put("/paths/job1", path_spec("8G")).status, 201)
 
     def test_what_gateways_report_counts(self):
         self.apply_all()
@@ -218,8 +247,12 @@ class Terms(Timed):
         self.assertEqual(ask("p2", diverse_from="p1").json["status"]["link"], "l3")
         link("l1", rtt="20ms", srlgs=["duct1"], admin="drain")
         self.assertEqual(ask("p3").json["status"]["link"], "l2")
-        # A link that is drained keeps what it has; a path that must go takes another one.
-        self.assertEqual(ask("p1").json["status"]["link"], "l1")
+        # A link that is drained lets its paths go; one that must go back does.
+        until = time.monotonic() + PATIENCE_S
+        while self.daemon.get("/paths/p1").json["status"]["link"] == "l1" and time.monotonic() < until:
+            time.sleep(0.02)
+        self.assertEqual(ask("p1").json["status"]["link"], "l2")
+        link("l1", rtt="20ms", srlgs=["duct1"])
         self.assertEqual(ask("p1", rtt_max="30ms").json["status"]["link"], "l1")
         link("l1", rtt="60ms", srlgs=["duct1"], admin="up")
         self.assertEqual(self.daemon.get("/links/l1").json["spec"]["rtt"], "20ms")

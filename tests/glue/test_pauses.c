@@ -5,25 +5,6 @@
 
 #define QUANTA_OF_MS 977 /* 512 bit times at 500 Mb/s, about */
 
-static const struct pair_options narrow = {.lan_mtu = 1500,
-					   .wan_mtu = 2000,
-					   .rate_bps = 100000000,
-					   .mbufs = 8191,
-					   .lan_bps = 500000000,
-					   .has_pfc = true};
-static const struct pair_options wide = {.lan_mtu = 1500,
-					 .wan_mtu = 2000,
-					 .rate_bps = 2000000000,
-					 .mbufs = 8191,
-					 .lan_bps = 500000000,
-					 .has_pfc = true};
-static const struct pair_options two_workers = {.lan_mtu = 1500,
-						.wan_mtu = 2000,
-						.rate_bps = 2000000000,
-						.mbufs = 8191,
-						.lan_bps = 500000000,
-						.has_pfc = true,
-						.workers = {2, 2}};
 static const struct pair_options paced = {.lan_mtu = 1500,
 					  .wan_mtu = 2000,
 					  .rate_bps = 2000000000,
@@ -52,7 +33,7 @@ static void pauses__keep_an_obedient_sender_lossless(void **state)
 	uint8_t was_paused = 0;
 
 	(void)state;
-	begin(&narrow);
+	begin(&pausing_narrow);
 	path = pair_path(pair, 0);
 	for (uint64_t until = now() + 400 * MS; now() < until;) {
 		flow_offer(0, 16, PRIO_FIRST);
@@ -89,7 +70,7 @@ static void pauses__are_relayed(void **state)
 	uint64_t got;
 
 	(void)state;
-	begin(&wide);
+	begin(&pausing_wide);
 	sizes = &pair_path(pair, 1)->lane->tunnel.config.sizes;
 	for (int i = 0; i < 20; i++, turn())
 		flow_offer(0, 16, PRIO_FIRST);
@@ -128,7 +109,7 @@ static void pauses__end_by_themselves(void **state)
 	uint32_t got;
 
 	(void)state;
-	begin(&wide);
+	begin(&pausing_wide);
 	pause_send(1, PRIO_FIRST, 30 * QUANTA_OF_MS);
 	turn();
 	flow_offer(0, 16, PRIO_FIRST);
@@ -146,7 +127,7 @@ static void pauses__others_are_ignored(void **state)
 	uint8_t frame[64] = {0x01, 0x80, 0xc2, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x88, 0x08};
 
 	(void)state;
-	begin(&wide);
+	begin(&pausing_wide);
 	frame[15] = 1; /* a pause of everything (802.3x): not a priority's */
 	frame[16] = frame[17] = 0xff;
 	assert_true(pair_inject(pair, 1, PAIR_LAN, frame, sizeof(frame)));
@@ -165,7 +146,7 @@ static void pauses__stop_their_class_only(void **state)
 	uint32_t first, second;
 
 	(void)state;
-	begin(&wide);
+	begin(&pausing_wide);
 	bulk_path_make();
 	pause_send(1, PRIO_FIRST, 0xffff);
 	turn();
@@ -197,7 +178,7 @@ static void storm__of_the_lan_sheds(void **state)
 	uint64_t shed;
 
 	(void)state;
-	begin(&wide);
+	begin(&pausing_wide);
 	in = &pair->side[1].path_counters.in;
 	flows[0].may_skip = true;
 	for (uint64_t begin_ns = now(), next = 0; now() < begin_ns + 200 * MS; turn()) {
@@ -237,7 +218,7 @@ static void storm__of_ours_drops_by_the_limit(void **state)
 	struct path *path;
 
 	(void)state;
-	begin(&wide);
+	begin(&pausing_wide);
 	path = pair_path(pair, 0);
 	flows[0].may_skip = true;
 	/* The next hop is lost: nothing leaves. */
@@ -266,7 +247,7 @@ static void pauses__are_every_workers(void **state)
 	uint32_t got[2];
 
 	(void)state;
-	begin(&two_workers);
+	begin(&pausing_two_workers);
 	pause_send(3, PRIO_FIRST, 0xffff);
 	turn();
 	turn();

@@ -5,20 +5,6 @@
 
 #define PRIO_SITE 6 /* of class lossless or control, by the site's map */
 
-static const struct pair_options narrow = {.lan_mtu = 1500,
-					   .wan_mtu = 2000,
-					   .rate_bps = 100000000,
-					   .mbufs = 8191,
-					   .lan_bps = 500000000,
-					   .has_pfc = true};
-static const struct pair_options two_workers = {.lan_mtu = 1500,
-						.wan_mtu = 2000,
-						.rate_bps = 2000000000,
-						.mbufs = 8191,
-						.lan_bps = 500000000,
-						.has_pfc = true,
-						.workers = {2, 2}};
-
 /* What control says of the site's LAN, to each worker of a gateway. */
 static void priorities_set(uint32_t gateway, uint8_t lossless, uint8_t control)
 {
@@ -46,7 +32,7 @@ static void priorities__are_obeyed_as_the_site_says(void **state)
 	uint32_t got;
 
 	(void)state;
-	begin(&two_workers);
+	begin(&pausing_two_workers);
 	priorities_set(1, PRIO_SITE, INTENT_NO_PRIORITY);
 	pause_send(3, PRIO_FIRST, 0xffff); /* nobody's there any more */
 	turns_for(2 * MS);
@@ -87,7 +73,7 @@ static void pause_provoke(uint8_t priority)
 static void priorities__pause_as_the_site_says(void **state)
 {
 	(void)state;
-	begin(&narrow);
+	begin(&pausing_narrow);
 	priorities_set(0, PRIO_SITE, INTENT_NO_PRIORITY);
 	pause_provoke(PRIO_SITE);
 	assert_int_equal(seen[0].xoffs[PRIO_FIRST], 0);
@@ -110,7 +96,7 @@ static void priorities__of_a_class_without_pauses(void **state)
 	const struct lan *at;
 
 	(void)state;
-	begin(&narrow);
+	begin(&pausing_narrow);
 	priorities_set(0, INTENT_NO_PRIORITY, PRIO_SITE);
 	priorities_set(1, INTENT_NO_PRIORITY, PRIO_SITE);
 	pause_send(1, PRIO_SITE, 0xffff);

@@ -15,12 +15,14 @@ import sys
 import tempfile
 import time
 import unittest
+import uuid
 
 CONTROL, CTL, PROBE = sys.argv[1:4]
 del sys.argv[1:4]
 
 import control_client  # noqa: E402: it takes its argument from the command line, too
 from control_client import GW_A, GW_B, LINK, PATIENCE_S, SITE_A, SITE_B, Answer, Daemon, path_spec  # noqa: E402
+from h2_raw import RawClient  # noqa: E402
 
 control_client.DAEMON = CONTROL
 
@@ -100,10 +102,12 @@ def curl(ca, pair, method, url, body=None, *more):
         args += ["--cert", pair[0], "--key", pair[1]]
     if body is not None:
         args += ["-H", "content-type: application/json", "--data-binary", "@-"]
+    if method == "POST":
+        args += ["-H", "idempotency-key: %s" % uuid.uuid4()]
     done = subprocess.run(args + [url], input=json.dumps(body).encode(), capture_output=True, check=False)
     if done.returncode:
         raise ConnectionError(done.stderr.decode().strip())
-    head, _, text = done.stdout.decode().partition("\r\n\r\n")
+    head, _, text = done.stdout.decode(errors="replace").partition("\r\n\r\n")
     return Answer(int(head.split()[1]), {}, text)
 
 
@@ -170,6 +174,18 @@ class Handshake(Base):
         for more in (("--tls-max", "1.2"), ("--http1.1",), ("--no-alpn",)):
             with self.subTest(more=more), self.assertRaises(ConnectionError):
                 curl(self.pki.ca, admin, "GET", self.daemon.url + "/status", None, *more)
+        self.daemon.wait_log("refused 127.0.0.1: no common ")
+        for protocols in (None, ["http/1.1"]):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(self.pki.ca)
+            context.load_cert_chain(*admin)
+            if protocols:
+                context.set_alpn_protocols(protocols)
+            # Told at once, before any certificate, what is missing.
+            with socket.create_connection(("127.0.0.1", self.daemon.port), PATIENCE_S) as raw:
+                with self.assertRaises(ssl.SSLError) as caught:
+                    context.wrap_socket(raw, server_hostname="127.0.0.1", do_handshake_on_connect=True)
+            self.assertRegex(str(caught.exception), "(?i)no.application.protocol")
         plain = subprocess.run(["curl", "-sS", "-i", "http://%s/v1/status" % self.daemon.address],
                                capture_output=True, text=True, check=False)
         self.assertIn("400 Bad Request", plain.stdout)
@@ -241,6 +257,9 @@ class Roles(Base):
             ("POST", "/gateways/gw-a/report", {}, (403, 403, 403, 400, 400)),
             ("POST", "/gateways/gw-b/report", {}, (403, 403, 403, 400, 403)),
             ("GET", "/gateways/gw-b/intent", None, (403, 403, 403, None, 403)),
+            ("GET", "/paths/p/explain", None, (200, 200, 200, 200, 403)),
+            ("GET", "/validate", None, (200, 200, 200, 200, 403)),
+            ("GET", "/backup", None, (403, 403, 403, 200, 403)),
         ]
         for method, path, body, wanted in table:
             for (role, pair), status in zip(people.items(), wanted):
@@ -309,6 +328,7 @@ class Tenants(Base):
         missing = self.call(self.red, "GET", "/paths/p9")
         for method, path, body in (("GET", "/paths/p1", None), ("DELETE", "/paths/p1", None),
                                    ("PUT", "/paths/p1", path_spec()), ("GET", "/paths/p1/history", None),
+                                   ("GET", "/paths/p1/explain", None),
                                    ("GET", "/paths/p1?wait=active&timeout=1s", None), ("GET", "/tenants/blue", None),
                                    ("POST", "/paths/p1/commit", None), ("POST", "/paths/p1/abort", None),
                                    ("POST", "/paths/p1/renew", None)):
@@ -324,6 +344,33 @@ class Tenants(Base):
         answer = self.call(self.blue, "GET", "/paths/p1/history")
         self.assertIn("scheduler slurm of tenant blue", answer.text)
 
+    def test_refusals_name_no_other_tenants_path(self):
+        self.assertEqual(self.call(self.blue, "PUT", "/paths/secret", path_spec()).status, 201)
+        self.assertEqual(self.call(self.red, "PUT", "/paths/mine", path_spec("1M", "6000")).status, 201)
+        for who, names in ((self.red, False), (self.blue, True), (self.admin, True)):
+            for method, path, body in (("PUT", "/paths/p2", path_spec()), ("POST", "/offers", path_spec()),
+                                       ("POST", "/apply", {"items": [{"kind": "path", "name": "p2", **path_spec()}]})):
+                answer = self.call(who, method, path, body)
+                self.assertIn("selector-conflict", answer.text)
+                self.assertEqual("secret" in answer.text, names, answer.text)
+        # To be diverse from it is as if it were not there.
+        asked = path_spec("1M", "6001", diverse_from="secret")
+        answer = self.call(self.red, "PUT", "/paths/p2", asked)
+        missing = self.call(self.red, "PUT", "/paths/p2", path_spec("1M", "6001", diverse_from="nothing"))
+        self.assertEqual((answer.status, answer.json["code"]), (400, "invalid-reference"))
+        self.assertEqual(answer.text.replace("secret", "nothing"), missing.text)
+        answer = self.call(self.blue, "PUT", "/paths/p2", asked)
+        self.assertEqual(answer.json["code"], "no-disjoint-route")
+        # The other way round: somebody who sees both wants them apart.
+        for name, rtt in (("l1", "10ms"), ("l2", "1ms")):
+            answer = self.call(self.admin, "PUT", "/links/" + name, {"spec": {**LINK["spec"], "rtt": rtt}})
+            self.assertIn(answer.status, (200, 201), answer.text)
+        answer = self.call(self.admin, "PUT", "/paths/apart", path_spec("1M", "6002", diverse_from="mine"))
+        self.assertEqual(answer.json["status"]["link"], "l2")
+        answer = self.call(self.red, "PUT", "/paths/mine", path_spec("1M", "6000", rtt_max="2ms"))
+        self.assertEqual(answer.json["code"], "no-disjoint-route", answer.text)
+        self.assertIn("the paths that must stay apart from it", answer.text)
+
     def test_lists_are_cut_down(self):
         for who, name, port in ((self.blue, "p1", "5001"), (self.red, "p2", "5002")):
             self.assertEqual(self.call(who, "PUT", "/paths/" + name, path_spec("1M", port)).status, 201)
@@ -338,6 +385,7 @@ class Tenants(Base):
         self.assertNotIn("p1", answer.text)
         answer = curl(self.pki.ca, self.red, "GET", self.daemon.root + "/metrics")
         self.assertEqual(answer.status, 403)
+        self.assertEqual(self.call(self.red, "GET", "/validate").status, 403)
 
 
 class Unix(unittest.TestCase):
@@ -425,6 +473,107 @@ class Reload(Base):
                 return tls.getpeercert(binary_form=True)
 
 
+class Revoked(Base):
+    """What the authority took back is let in no more, and put out."""
+
+    def setUp(self):
+        self.crl = os.path.join(self.pki.dir, "ca.crl")
+        self.config_more = "  crl: %s\n" % self.crl
+        super().setUp()
+
+    def reload(self, says):
+        self.daemon.process.send_signal(signal.SIGHUP)
+        self.daemon.wait_log(says)
+
+    def watch(self, pair):
+        stream = subprocess.Popen(["curl", "-sSN", "--http2", "--cacert", self.pki.ca, "--cert", pair[0], "--key",
+                                   pair[1], self.daemon.url + "/watch?since=0"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(stream.stdout.close)
+        self.addCleanup(stream.wait)
+        self.addCleanup(stream.terminate)
+        self.assertTrue(stream.stdout.readline())
+        return stream
+
+    def listed(self):
+        """How many are on the list, which another tool than ours finds sound."""
+        done = subprocess.run(["openssl", "crl", "-in", self.crl, "-noout", "-text", "-CAfile", self.pki.ca],
+                              capture_output=True, text=True, check=True)
+        self.assertIn("verify OK", done.stderr)
+        return done.stdout.count("Serial Number:")
+
+    def test_ends_at_reload(self):
+        known = self.listed()
+        ann, bob = self.who("admin", "ann"), self.who("viewer", "bob", "--tenant", "blue")
+        streams = [self.watch(ann), self.watch(bob)]
+        # A renewed certificate is another one: the one before is revoked by its file.
+        with open(bob[0], encoding="ascii") as cert:
+            before = self.pki.file("bob-before.crt", cert.read())
+        again = self.who("viewer", "bob", "--tenant", "blue")
+        made = self.pki.run("revoke", before)
+        self.assertEqual((made["crl"], made["certificate"]), (self.crl, before))
+        self.reload("1 were ended because theirs is revoked")
+        until = time.monotonic() + PATIENCE_S
+        while streams[1].poll() is None:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.02)
+        self.assertIsNone(streams[0].poll())
+        self.assertEqual(self.call(again, "GET", "/status").status, 200)
+        with self.assertRaises(ConnectionError):
+            self.call((before, bob[1]), "GET", "/status")
+        # By name it is the one that the folder has. Twice is once.
+        for _ in range(2):
+            self.pki.run("revoke", "viewer", "bob", "--tenant", "blue")
+        self.reload("0 were ended")
+        with self.assertRaises(ConnectionError):
+            self.call(again, "GET", "/status")
+        self.assertEqual(self.call(ann, "GET", "/status").status, 200)
+        self.assertEqual(self.listed(), known + 2)
+        # A list that does not hold changes nothing.
+        with open(self.crl, "w", encoding="ascii") as out:
+            out.write("damaged")
+        self.reload("stay in use")
+        with self.assertRaises(ConnectionError):
+            self.call(again, "GET", "/status")
+        self.assertIn("no list of this authority's", self.pki.run("revoke", "admin", "ann", code=2))
+        os.unlink(self.crl)
+        self.pki.run("revoke", "viewer", "bob", "--tenant", "blue")
+
+    def test_control_itself(self):
+        """A gateway leaves a control that comes onto the list, and does not come back."""
+        pair = self.who("gateway", "gw-a", "--site", "a")
+        self.setup_objects(self.who("admin", "ann"))
+        said = probe(self, pair, ("intent", "certificate revoked"), self.crl, then=lambda: self.pki.run(
+            "revoke", os.path.join(self.pki.dir, "control-c1.crt")))
+        self.assertNotIn("revoked", said.partition("intent")[0])
+
+    def test_revoke_refused(self):
+        stranger = Pki()
+        self.addCleanup(stranger.close)
+        cert, key = stranger.issue("admin", "ann")
+        for args, says in (((cert,), "none that this authority issued"), ((key,), "holds no certificate"),
+                           (("/nowhere.crt",), "No such file"), (("viewer", "nobody"), "No such file"),
+                           ((self.pki.ca,), "none that this authority issued")):
+            self.assertIn(says, self.pki.run("revoke", *args, code=2))
+
+
+def probe(test, pair, wanted, *more, then=None):
+    """What the gateway's client says until that is in it, one after the other; between them something is done."""
+    said = ""
+    with subprocess.Popen([PROBE, test.daemon.root, "gw-a", test.pki.ca, *pair, *more], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as process:
+        for text in wanted:
+            while text not in said:
+                line = process.stdout.readline()
+                test.assertTrue(line, said)
+                said += line
+            if then:
+                then()
+                then = None
+        process.kill()
+    return said
+
+
 class Config(unittest.TestCase):
     def check(self, text, code, says):
         with tempfile.TemporaryDirectory(prefix="cw-config-") as folder:
@@ -439,6 +588,8 @@ class Config(unittest.TestCase):
     def test_refused(self):
         pki = Pki()
         self.addCleanup(pki.close)
+        other_pki = Pki()
+        self.addCleanup(other_pki.close)
         cert, key = pki.control()
         _, other = pki.issue("admin", "ann")
         table = [
@@ -451,6 +602,10 @@ class Config(unittest.TestCase):
             ("tls: {ca: %s, cert: /nowhere, key: %s}\n" % (pki.ca, key), "/nowhere"),
             ("tls: {ca: %s, cert: %s, key: %s}\n" % (key, cert, key), "no CA certificate"),
             ("tls: {ca: x, cert: y}\n", "key"),
+            ("tls: {ca: %s, cert: %s, key: %s, crl: /nowhere}\n" % (pki.ca, cert, key), "/nowhere"),
+            ("tls: {ca: %s, cert: %s, key: %s, crl: %s}\n" % (pki.ca, cert, key, pki.ca), "no certificate revocation"),
+            ("tls: {ca: %s, cert: %s, key: %s, crl: %s/ca.crl}\n" % (pki.ca, cert, key, other_pki.dir),
+             "holds no list of this CA's"),
             ("tls: {ca: %s, cert: %s, key: %s, trust_domain: \"A B\"}\n" % (pki.ca, cert, key), "trust_domain"),
             ("plain_role: gateway\n", "plain_role"),
             ("users: [ {uid: 5, role: admin, tenant: blue} ]\n", "uid 5"),
@@ -458,6 +613,32 @@ class Config(unittest.TestCase):
         for text, says in table:
             with self.subTest(text=text):
                 self.check(text, 2, says)
+
+
+class Watchers(Base):
+    """What clients cost that came by TLS and wait: 1,000 of them less than 64 MiB."""
+    count, kib_each = 200, 64
+
+    def memory_kib(self, key):
+        with open("/proc/%d/status" % self.daemon.process.pid, encoding="ascii") as status:
+            return int(next(line for line in status if line.startswith(key)).split()[1])
+
+    def test_idle(self):
+        cert, key = self.who("viewer", "vic")
+        context = ssl.create_default_context(cafile=self.pki.ca)
+        context.load_cert_chain(cert, key)
+        context.set_alpn_protocols(["h2"])
+        before, clients = self.memory_kib("VmRSS:"), []
+        for _ in range(self.count):
+            client = RawClient(self.daemon.port, tls=context)
+            self.addCleanup(client.close)
+            clients.append((client, client.get("/v1/watch?since=0")))
+        for client, stream in clients:
+            self.assertTrue(client.pump(lambda c=client, s=stream: b"bookmark" in c.data[s]))
+        each = (self.memory_kib("VmRSS:") - before) / self.count
+        print("an idle watcher: %.1f KiB" % each)
+        if self.memory_kib("VmSize:") < 1 << 32:  # else a sanitizer's shadow is there
+            self.assertLess(each, self.kib_each)
 
 
 class Channel(Base):
@@ -474,16 +655,7 @@ class Channel(Base):
         self.assertIn("our certificate", self.probe(*stranger.issue("gateway", "gw-a"), "our certificate"))
 
     def probe(self, cert, key, wanted):
-        """What it says until that is in it."""
-        said = ""
-        with subprocess.Popen([PROBE, self.daemon.root, "gw-a", self.pki.ca, cert, key], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as process:
-            while wanted not in said:
-                line = process.stdout.readline()
-                self.assertTrue(line, said)
-                said += line
-            process.kill()
-        return said
+        return probe(self, (cert, key), (wanted,))
 
 
 if __name__ == "__main__":

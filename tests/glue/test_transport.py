@@ -145,14 +145,44 @@ class Transport(Fresh):
         for name in ("transport", "retain_buffers", "hold_buffers"):
             gw_a.extra = {name: 7}
             self.problem(gw_a.report(), 400, "invalid-argument", "/paths/0/" + name)
-        gw_a.extra = {"transport": {"lost": "many", "rtt_ns": -1, "sequenced": None},
-                      "retain_buffers": {"granted": []}, "hold_buffers": {}}
-        self.assertEqual(gw_a.report().status, 204)
-        self.assertIsNone(self.path()["transport"]["rtt_ns"])
+        for junk, pointer in (({"transport": {"lost": "many"}}, "transport/lost"),
+                              ({"transport": {"rtt_ns": -1}}, "transport/rtt_ns"),
+                              ({"transport": {"rtt_ns": 10 ** 14}}, "transport/rtt_ns"),
+                              ({"transport": {"sequenced": None}}, "transport/sequenced"),
+                              ({"retain_buffers": {"granted": []}}, "retain_buffers/granted"),
+                              ({"counters": {"out": 7}}, "counters/out"),
+                              ({"counters": {"in": {"tx_bytes": 1.5}}}, "counters/in/tx_bytes"),
+                              ({"counters": {"out": {"rx_bytes": 2 ** 62 + 1}}}, "counters/out/rx_bytes"),
+                              ({"counters": {"out": {"drops": {"queue_full": "7"}}}}, "counters/out/drops/queue_full"),
+                              ({"keys": 1}, "keys"), ({"rtt_ns": "10ms"}, "rtt_ns")):
+            gw_a.extra = junk
+            self.problem(gw_a.report(), 400, "invalid-argument", "/paths/0/" + pointer)
+        # What is not known is left alone: a gateway may be newer than its control.
+        gw_a.extra = {"of_tomorrow": -1, "counters": {"out": {"of_tomorrow": "x"}}}
+        self.assertEqual(gw_a.report(of_tomorrow=-1).status, 204)
         self.problem(gw_a.report(links=7), 400, "invalid-argument", "/links")
         self.problem(gw_a.report(links=[7]), 400, "invalid-argument", "/links/0")
         self.problem(gw_a.report(links=[{}]), 400, "missing-field", "/links/0/id")
         self.problem(gw_a.report(links=[{"id": 256}]), 400, "invalid-argument", "/links/0/id")
+        self.problem(gw_a.report(links=[{"id": 0}]), 400, "invalid-argument", "/links/0/id")
+        self.problem(gw_a.report(links=[{"id": 1, "tx_bytes": -1}]), 400, "invalid-argument", "/links/0/tx_bytes")
+        self.problem(gw_a.report(links=[{"id": 1, "lowered": 7}]), 400, "invalid-argument", "/links/0/lowered")
+        self.problem(gw_a.report(links=256 * [{"id": 1}]), 400, "invalid-argument", "/links")
+        self.problem(gw_a.report(ports={}), 400, "invalid-argument", "/ports")
+        self.problem(gw_a.report(ports=[{"role": "lan"}]), 400, "missing-field", "/ports/0/name")
+        self.problem(gw_a.report(ports=[{"name": "lan0", "mtu": 70000}]), 400, "invalid-argument", "/ports/0/mtu")
+        self.problem(gw_a.report(ports=[{"name": "lan0", "drops": {"x": -1}}]), 400, "invalid-argument",
+                     "/ports/0/drops/x")
+        self.problem(gw_a.report(peers=[{"gateway": 7}]), 400, "invalid-argument", "/peers/0/gateway")
+        self.problem(gw_a.report(buffer_bytes=2 ** 62 + 1), 400, "invalid-argument", "/buffer_bytes")
+        self.assertEqual(gw_a.report().status, 204)
+        metrics = self.daemon.call("GET", "", url=self.daemon.url.replace("/v1", "/metrics")).text
+        counted = [line for line in metrics.splitlines() if line.startswith("causeway_gateway_reports_refused_total")]
+        self.assertEqual(len(counted), 2)
+        self.assertGreater(int(counted[0].rsplit(" ", 1)[1]), 20)
+        self.assertTrue(counted[1].endswith(" 0"), counted)
+        # Once, until one holds.
+        self.assertEqual(sum("its report is refused: /" in line for line in self.daemon.rest), 2, self.daemon.rest)
 
     def test_causewayctl(self):
         gw_a, gw_b = self.begin()

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from control_client import PATIENCE_S, Daemon, Fresh, main, path_spec
+from control_client import PATIENCE_S, Daemon, Fresh, Gateway, main, path_spec
 
 CTL = sys.argv.pop(1)
 SEED = int(os.environ.get("CAUSEWAY_SEED", "0") or 0) or int(time.time())
@@ -43,14 +43,16 @@ class Counters:
 
 
 class Usage(Fresh):
+    interval = "250ms"
+
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="causeway-usage-")
         self.addCleanup(shutil.rmtree, self.directory)
         self.config = os.path.join(self.directory, "control.yaml")
         self.socket = os.path.join(self.directory, "api")
         with open(self.config, "w", encoding="ascii") as out:
-            out.write("store: {path: %s}\nusage: {interval: 250ms}\nusers: [ {uid: %d, role: viewer, tenant: blue} ]\n"
-                      % (os.path.join(self.directory, "control.db"), os.getuid()))
+            out.write("store: {path: %s}\nusage: {interval: %s}\nusers: [ {uid: %d, role: viewer, tenant: blue} ]\n"
+                      % (os.path.join(self.directory, "control.db"), self.interval, os.getuid()))
         self.gateways = []
         self.start()
 
@@ -59,12 +61,15 @@ class Usage(Fresh):
 
     def restart(self, sig):
         for gateway in self.gateways:
-            gateway.close()
+            if gateway.stream.poll() is None:
+                gateway.close()
         self.daemon.stop(sig)
         self.start()
+        # All of them before one is waited for: control keeps a path's intent back until both have reported.
         for gateway in self.gateways:
             gateway.daemon = self.daemon
             gateway.connect()
+        for gateway in self.gateways:
             gateway.wait_line(lambda line: "paths" in line)
 
     def records(self, query=""):
@@ -173,6 +178,59 @@ class Exact(Usage):
         self.wait_total("a_to_z", "bytes", 9000)
         # Each is its tenant's, also within one interval.
         self.assertEqual(self.total("a_to_z", "bytes", "&tenant=blue"), 4000)
+
+
+class BothDie(Usage):
+    """A gateway and then control, long before the interval's end: what the one told is in the records."""
+    interval = "24h"
+
+    def test_gateway_then_control(self):
+        self.begin()
+        lives = [Counters(epoch=n) for n in (1, 2, 3)]
+        for n, life in enumerate(lives):
+            life.sent, life.arrived = 1000 * (n + 1), 100 * (n + 1)
+        self.tell(self.gateways[0], lives[0])
+        self.gateways[0].close()
+        # Nobody waits for the interval: it is on the disk before anything else happens to control.
+        self.wait_total("a_to_z", "bytes", 1000)
+        self.restart(signal.SIGKILL)
+        # A gateway that begins anew faster than its silence is noticed.
+        self.tell(self.gateways[0], lives[1])
+        self.tell(self.gateways[0], lives[2])
+        self.wait_total("a_to_z", "bytes", 3000 + 3000)
+        self.restart(signal.SIGKILL)
+        self.tell(self.gateways[0], lives[2])
+        self.gateways.pop().close()
+        self.wait_total("a_to_z", "bytes", 6000)
+        self.assertEqual(self.total("z_to_a", "delivered_bytes"), 600)
+
+    def test_others_wait_for_their_interval(self):
+        """Only the paths of the gateway that is gone are written: a path's records and counters go together."""
+        self.begin()
+        self.assertEqual(self.daemon.put("/gateways/gw-c", {"spec": {"site": "a", "ports": [
+            {"name": "wan0", "addresses": ["10.200.0.3"]}]}}).status, 201)
+        self.assertEqual(self.daemon.put("/links/l2", {"spec": {
+            "a": "gw-c:wan0", "z": "gw-b:wan0", "capacity_bps": "10G"}}).status, 201)
+        made = self.daemon.put("/paths/job2", path_spec("1G", "7000", diverse_from="job1"))
+        self.assertEqual(made.json["status"]["link"], "l2", made.text)
+        self.gateways.append(Gateway(self.daemon, "gw-c"))
+        self.gateways[2].wait_line(lambda line: "paths" in line)
+        one, two = Counters(), Counters()
+        one.sent, two.sent = 1000, 500
+        self.tell(self.gateways[0], one)
+        self.tell(self.gateways[2], two)
+        # A record of another tenant within the interval is over, and waits with the others.
+        self.daemon.put("/paths/job2", path_spec("1G", "7000", diverse_from="job1", tenant="blue"))
+        two.sent = 700
+        self.tell(self.gateways[2], two)
+        self.gateways[0].close()
+        self.wait_total("a_to_z", "bytes", 1000, "&path=job1")
+        self.assertEqual(self.records("&path=job2"), [])
+        self.restart(signal.SIGKILL)
+        self.tell(self.gateways[2], two)
+        self.gateways.pop().close()
+        self.wait_total("a_to_z", "bytes", 700, "&path=job2")
+        self.assertEqual(self.total("a_to_z", "bytes", "&path=job1"), 1000)
 
 
 class Answers(Usage):

@@ -55,6 +55,24 @@ static struct ip_prefix prefix(const char *text)
 	return parsed;
 }
 
+static void addresses_fill(struct intent_path *intent, uint32_t side, bool is_v6, uint8_t link)
+{
+	const char *wan[][2][2] = {{{"10.200.0.1", "10.200.0.2"}, {"fd00:200::1", "fd00:200::2"}},
+				   {{"10.201.0.1", "10.201.0.2"}, {"fd00:201::1", "fd00:201::2"}}};
+
+	intent->link_id = link;
+	snprintf(intent->port, sizeof(intent->port), "wan%u", link);
+	intent->local_addr = address(wan[link - 1][is_v6][side % 2]);
+	intent->peer_addr = address(wan[link - 1][is_v6][(side + 1) % 2]);
+}
+
+void pair_intent_over(const struct pair *pair, uint32_t side, uint8_t link,
+		      struct intent_path *intent)
+{
+	*intent = pair->side[side].intent;
+	addresses_fill(intent, side, !ip_addr_is_v4(&intent->local_addr), link);
+}
+
 static uint32_t workers_of(const struct pair_options *options, uint32_t gateway)
 {
 	return RTE_MAX(options->workers[gateway], 1u);
@@ -65,7 +83,6 @@ static void intent_fill(struct intent_path *intent, uint32_t side,
 {
 	const char *near4 = side ? "10.2.0.0/16" : "10.1.0.0/16";
 	const char *far4 = side ? "10.1.0.0/16" : "10.2.0.0/16";
-	const char *wan[2][2] = {{"10.200.0.1", "10.200.0.2"}, {"fd00:200::1", "fd00:200::2"}};
 
 	*intent =
 		(struct intent_path){.name = "pair",
@@ -73,7 +90,6 @@ static void intent_fill(struct intent_path *intent, uint32_t side,
 				     .generation = 1,
 				     .phase = PHASE_CLAIM,
 				     .dscp = 34,
-				     .link_id = 1,
 				     .peer_udp_port = 47700,
 				     .peer_lanes = (uint8_t)workers_of(options, !side),
 				     .far_lan_mtu = options->lan_mtu,
@@ -89,8 +105,7 @@ static void intent_fill(struct intent_path *intent, uint32_t side,
 	intent->near[1] = prefix(side ? "fd02::/64" : "fd01::/64");
 	intent->far[0] = prefix(far4);
 	intent->far[1] = prefix(side ? "fd01::/64" : "fd02::/64");
-	intent->local_addr = address(wan[options->outer_v6][side]);
-	intent->peer_addr = address(wan[options->outer_v6][!side]);
+	addresses_fill(intent, side, options->outer_v6, 1);
 }
 
 /* Names are global to the process, and a closed ring device keeps its own. */
@@ -133,7 +148,8 @@ static int port_make(struct pair *pair, uint32_t gateway, uint32_t index,
 	struct port *port = &pair->side[gateway].ports[index];
 	struct rte_ring *rx[PAIR_SIDES / 2], *tx[PAIR_SIDES / 2];
 	uint32_t queues = workers_of(options, gateway);
-	uint32_t mtu = index == PAIR_LAN ? options->lan_mtu : options->wan_mtu;
+	uint32_t mtus[] = {options->lan_mtu, options->wan_mtu, options->wan2_mtu};
+	uint32_t mtu = mtus[index];
 	char name[32];
 	int id;
 
@@ -172,15 +188,20 @@ static int port_make(struct pair *pair, uint32_t gateway, uint32_t index,
 	return device_start(port, (uint16_t)queues);
 }
 
-static void classify_fill(const struct pair_side *s, uint32_t index, struct classify_port *classify)
+static void classify_fill(const struct pair_side *s, uint32_t side, uint32_t index,
+			  struct classify_port *classify)
 {
+	struct intent_path intent = s->intent;
+
 	*classify = (struct classify_port){
 		.role = s->ports[index].role, .udp_base = 47700, .udp_count = 16};
 	memcpy(classify->mac, s->ports[index].mac, 6);
-	if (ip_addr_is_v4(&s->intent.local_addr))
-		memcpy(classify->local4, s->intent.local_addr.bytes + 12, 4);
+	if (index == PAIR_WAN2)
+		addresses_fill(&intent, side, !ip_addr_is_v4(&intent.local_addr), 2);
+	if (ip_addr_is_v4(&intent.local_addr))
+		memcpy(classify->local4, intent.local_addr.bytes + 12, 4);
 	else
-		memcpy(classify->local6, s->intent.local_addr.bytes, 16);
+		memcpy(classify->local6, intent.local_addr.bytes, 16);
 }
 
 static int rules_make(struct pair_side *s)
@@ -235,10 +256,15 @@ static void hops_set(struct pair *pair, uint32_t side)
 	if (!w)
 		return;
 	command.hop.state = HOP_READY;
-	command.hop.port = PAIR_WAN;
-	memcpy(command.hop.mac, pair->side[(side + 1) % 2].ports[PAIR_WAN].mac, 6);
-	command.addr = pair->side[side].intent.peer_addr;
-	hop_set(w, &command);
+	for (uint32_t port = PAIR_WAN; port < pair->port_count; port++) {
+		struct intent_path intent;
+
+		command.hop.port = (uint8_t)port;
+		memcpy(command.hop.mac, pair->side[(side + 1) % 2].ports[port].mac, 6);
+		pair_intent_over(pair, side, (uint8_t)port, &intent);
+		command.addr = intent.peer_addr;
+		hop_set(w, &command);
+	}
 	command.hop.port = PAIR_LAN;
 	memcpy(command.hop.mac, host_mac, 6);
 	for (int i = 0; i < 2; i++) {
@@ -250,12 +276,12 @@ static void hops_set(struct pair *pair, uint32_t side)
 static int side_make(struct pair *pair, uint32_t side, const struct pair_options *options)
 {
 	struct pair_side *s = &pair->side[side], *first = &pair->side[side % 2];
-	struct classify_port classify[2];
+	struct classify_port classify[PAIR_PORTS];
 	struct worker_options wo = {
 		.index = side / 2,
 		.count = workers_of(options, side % 2),
 		.ports = s->ports,
-		.port_count = 2,
+		.port_count = pair->port_count,
 		.classifier = &pair->classifier,
 		.clock = &pair->clock,
 		.counters = &s->worker_counters,
@@ -267,8 +293,8 @@ static int side_make(struct pair *pair, uint32_t side, const struct pair_options
 	s->handle = HANDLE_MAKE(5 + side % 2, 3);
 	s->intent = first->intent;
 	memcpy(s->ports, first->ports, sizeof(s->ports));
-	for (uint32_t i = 0; i < 2; i++)
-		classify_fill(s, i, &classify[i]);
+	for (uint32_t i = 0; i < pair->port_count; i++)
+		classify_fill(s, side, i, &classify[i]);
 	wo.event_fd = s->event_fd;
 	wo.lan_pool = s->ports[PAIR_LAN].pool;
 	s->worker = worker_create(&wo);
@@ -281,7 +307,7 @@ static int gateway_make(struct pair *pair, uint32_t gateway, const struct pair_o
 	uint32_t count = workers_of(options, gateway);
 
 	intent_fill(&pair->side[gateway].intent, gateway, options);
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < pair->port_count; i++) {
 		int ret = port_make(pair, gateway, i, options);
 
 		if (ret)
@@ -346,9 +372,11 @@ struct pair *pair_create(const struct pair_options *options)
 		return NULL;
 	pair->clock = clock_base_take();
 	pair->generation = 1;
+	pair->port_count = options->wan2_mtu ? PAIR_PORTS : PAIR_PORTS - 1;
 	for (uint32_t i = 0; i < PAIR_SIDES; i++) {
 		pair->side[i].event_fd = -1;
-		pair->side[i].ports[PAIR_LAN].id = pair->side[i].ports[PAIR_WAN].id = PORT_NONE;
+		for (uint32_t k = 0; k < PAIR_PORTS; k++)
+			pair->side[i].ports[k].id = PORT_NONE;
 	}
 	if (classifier_init(&pair->classifier)) {
 		free(pair);
@@ -364,7 +392,7 @@ struct pair *pair_create(const struct pair_options *options)
 	return pair;
 }
 
-static void worker_discard(struct pair_side *s)
+static void worker_discard(const struct pair *pair, struct pair_side *s)
 {
 	struct path *path;
 
@@ -375,19 +403,19 @@ static void worker_discard(struct pair_side *s)
 		path_discard(path);
 		path_free(path);
 	}
-	for (int i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < pair->port_count; i++)
 		txq_discard(&s->worker->port[i].tx);
 	worker_free(s->worker);
 }
 
-static void side_free(struct pair_side *s)
+static void side_free(const struct pair *pair, struct pair_side *s)
 {
 	struct rte_mbuf *mbuf;
 
 	if (s->worker)
-		worker_discard(s);
-	for (int i = 0; i < 4; i++) {
-		struct rte_ring *ring = i < 2 ? s->rx[i] : s->tx[i - 2];
+		worker_discard(pair, s);
+	for (int i = 0; i < 2 * PAIR_PORTS; i++) {
+		struct rte_ring *ring = i < PAIR_PORTS ? s->rx[i] : s->tx[i - PAIR_PORTS];
 
 		while (ring && rte_ring_dequeue(ring, (void **)&mbuf) == 0)
 			rte_pktmbuf_free(mbuf);
@@ -405,16 +433,17 @@ uint32_t pair_destroy(struct pair *pair)
 		rte_pktmbuf_free(pair->delayed[i].mbuf);
 	/* The second workers first: the ports and pools are the first ones'. */
 	for (uint32_t i = PAIR_SIDES; i--;)
-		side_free(&pair->side[i]);
-	for (uint32_t i = 0; i < 4; i++)
-		port_close(&pair->side[i / 2].ports[i % 2]);
+		side_free(pair, &pair->side[i]);
+	for (uint32_t i = 0; i < 2 * PAIR_PORTS; i++)
+		if (i % PAIR_PORTS < pair->port_count)
+			port_close(&pair->side[i / PAIR_PORTS].ports[i % PAIR_PORTS]);
 	for (uint32_t i = 0; i < PAIR_SIDES; i++)
-		for (int port = 0; port < 2; port++) {
+		for (int port = 0; port < PAIR_PORTS; port++) {
 			rte_ring_free(pair->side[i].rx[port]);
 			rte_ring_free(pair->side[i].tx[port]);
 		}
-	for (uint32_t i = 0; i < 4; i++) {
-		struct rte_mempool *pool = pair->side[i / 2].ports[i % 2].pool;
+	for (uint32_t i = 0; i < 2 * PAIR_PORTS; i++) {
+		struct rte_mempool *pool = pair->side[i / PAIR_PORTS].ports[i % PAIR_PORTS].pool;
 
 		leaked += pool ? rte_mempool_in_use_count(pool) : 0;
 		rte_mempool_free(pool);

@@ -20,13 +20,16 @@
 
 #define PAIR_LAN      0
 #define PAIR_WAN      1
+#define PAIR_WAN2     2 /* where pair_options ask for it: link 2 */
+#define PAIR_PORTS    3
 #define PAIR_RING     4096
 #define PAIR_SIDES    4
-#define PAIR_DELAYED  1024
+#define PAIR_DELAYED  4096
 #define PAIR_HOST_MAC 0x02, 0, 0, 0, 0, 0x10 /* of every host */
 
 struct pair_options {
 	uint32_t lan_mtu, wan_mtu;
+	uint32_t wan2_mtu; /* 0: there is one WAN port */
 	uint64_t rate_bps;
 	bool outer_v6;
 	bool is_clear;	     /* the null cipher, for tests that write into sealed bytes */
@@ -41,15 +44,16 @@ struct pair_options {
 struct pair_wan {
 	uint32_t drop, duplicate, corrupt, delay;
 	uint32_t delay_turns; /* 1 to this */
+	uint64_t latency_ns;  /* of all that cross */
 	uint64_t random;      /* seed, then state */
 };
 
 struct pair_side {
-	struct port ports[2];
-	struct rte_ring *rx[2], *tx[2];
+	struct port ports[PAIR_PORTS];
+	struct rte_ring *rx[PAIR_PORTS], *tx[PAIR_PORTS];
 	struct worker *worker;
 	struct cw_worker_counters worker_counters;
-	struct cw_port_counters port_counters[2];
+	struct cw_port_counters port_counters[PAIR_PORTS];
 	struct cw_path_counters path_counters;
 	struct cw_link_counters link_counters[CW_LINKS];
 	struct intent_path intent;
@@ -60,8 +64,10 @@ struct pair_side {
 
 struct pair_delayed {
 	struct rte_mbuf *mbuf;
-	uint64_t due; /* turn */
-	uint32_t to;  /* side */
+	uint64_t due; /* turn, */
+	uint64_t due_ns;
+	uint32_t to; /* side */
+	uint32_t port;
 };
 
 struct pair {
@@ -70,7 +76,8 @@ struct pair {
 	struct clock_base clock;
 	uint32_t generation; /* of the intent given last */
 	uint32_t life;	     /* of both ends: its keys are no other's */
-	struct pair_wan wan;
+	uint32_t port_count; /* of each gateway */
+	struct pair_wan wan, wan2;
 	uint64_t turn;
 	struct pair_delayed delayed[PAIR_DELAYED];
 	uint32_t delayed_count;
@@ -95,6 +102,9 @@ struct rte_mbuf *pair_take(struct pair *pair, uint32_t side, uint32_t port);
 uint32_t pair_carry(struct pair *pair, uint32_t side);
 /* Puts one frame on the WAN towards this side; the WAN may still lose it. */
 void pair_wan_put(struct pair *pair, uint32_t to, struct rte_mbuf *mbuf);
+/* The side's intent over a link: 1 by PAIR_WAN, 2 by PAIR_WAN2. */
+void pair_intent_over(const struct pair *pair, uint32_t side, uint8_t link,
+		      struct intent_path *intent);
 /* One turn of each worker, with the WAN carried in between. */
 void pair_turn(struct pair *pair);
 /*

@@ -46,49 +46,63 @@ static bool happens(struct pair_wan *wan, uint32_t per_mille)
 	return per_mille && random_next(wan) % 1000 < per_mille;
 }
 
+static struct pair_wan *wan_of(struct pair *pair, uint32_t port)
+{
+	return port == PAIR_WAN2 ? &pair->wan2 : &pair->wan;
+}
+
+static uint64_t now_ns(const struct pair *pair)
+{
+	return clock_ns(&pair->clock, rte_rdtsc());
+}
+
 /* Into a buffer of the port it arrives at, as a NIC does it; without one it is lost. */
-static void arrive(struct pair *pair, uint32_t to, struct rte_mbuf *mbuf)
+static void arrive(struct pair *pair, uint32_t to, uint32_t port, struct rte_mbuf *mbuf)
 {
 	struct pair_side *s = &pair->side[to];
-	struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, s->ports[PAIR_WAN].pool, 0, UINT32_MAX);
+	struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, s->ports[port].pool, 0, UINT32_MAX);
 
 	rte_pktmbuf_free(mbuf);
-	if (copy && rte_ring_enqueue(s->rx[PAIR_WAN], copy))
+	if (copy && rte_ring_enqueue(s->rx[port], copy))
 		rte_pktmbuf_free(copy);
 }
 
-static void arrive_or_wait(struct pair *pair, uint32_t to, struct rte_mbuf *mbuf)
+static void arrive_or_wait(struct pair *pair, uint32_t to, uint32_t port, struct rte_mbuf *mbuf)
 {
-	struct pair_wan *wan = &pair->wan;
+	struct pair_wan *wan = wan_of(pair, port);
+	bool is_delayed = happens(wan, wan->delay);
 
-	if (!happens(wan, wan->delay) || pair->delayed_count == PAIR_DELAYED) {
-		arrive(pair, to, mbuf);
+	if ((!is_delayed && !wan->latency_ns) || pair->delayed_count == PAIR_DELAYED) {
+		arrive(pair, to, port, mbuf);
 		return;
 	}
-	pair->delayed[pair->delayed_count++] =
-		(struct pair_delayed){.mbuf = mbuf,
-				      .due = pair->turn + 1 + random_next(wan) % wan->delay_turns,
-				      .to = to};
+	pair->delayed[pair->delayed_count++] = (struct pair_delayed){
+		.mbuf = mbuf,
+		.due = is_delayed ? pair->turn + 1 + random_next(wan) % wan->delay_turns : 0,
+		.due_ns = wan->latency_ns ? now_ns(pair) + wan->latency_ns : 0,
+		.to = to,
+		.port = port};
 }
 
 static void delayed_arrive(struct pair *pair)
 {
+	uint64_t now = pair->delayed_count ? now_ns(pair) : 0;
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < pair->delayed_count; i++) {
 		struct pair_delayed *delayed = &pair->delayed[i];
 
-		if (pair->turn >= delayed->due)
-			arrive(pair, delayed->to, delayed->mbuf);
+		if (pair->turn >= delayed->due && now >= delayed->due_ns)
+			arrive(pair, delayed->to, delayed->port, delayed->mbuf);
 		else
 			pair->delayed[kept++] = *delayed;
 	}
 	pair->delayed_count = kept;
 }
 
-void pair_wan_put(struct pair *pair, uint32_t to, struct rte_mbuf *mbuf)
+static void link_put(struct pair *pair, uint32_t to, uint32_t port, struct rte_mbuf *mbuf)
 {
-	struct pair_wan *wan = &pair->wan;
+	struct pair_wan *wan = wan_of(pair, port);
 
 	/* The far NIC spreads what comes over its queues as it likes. */
 	if (pair->side[to % 2 + 2].worker && random_next(wan) & 1)
@@ -101,12 +115,17 @@ void pair_wan_put(struct pair *pair, uint32_t to, struct rte_mbuf *mbuf)
 		struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
 
 		if (copy)
-			arrive_or_wait(pair, to, copy);
+			arrive_or_wait(pair, to, port, copy);
 	}
 	if (happens(wan, wan->corrupt))
 		rte_pktmbuf_mtod(mbuf, uint8_t *)[random_next(wan) % rte_pktmbuf_data_len(mbuf)] ^=
 			(uint8_t)(1u << random_next(wan) % 8);
-	arrive_or_wait(pair, to, mbuf);
+	arrive_or_wait(pair, to, port, mbuf);
+}
+
+void pair_wan_put(struct pair *pair, uint32_t to, struct rte_mbuf *mbuf)
+{
+	link_put(pair, to, PAIR_WAN, mbuf);
 }
 
 uint32_t pair_carry(struct pair *pair, uint32_t side)
@@ -114,8 +133,9 @@ uint32_t pair_carry(struct pair *pair, uint32_t side)
 	struct rte_mbuf *mbuf;
 	uint32_t count = 0;
 
-	for (; (mbuf = pair_take(pair, side, PAIR_WAN)); count++)
-		pair_wan_put(pair, (side + 1) % 2, mbuf);
+	for (uint32_t port = PAIR_WAN; port < pair->port_count; port++)
+		for (; (mbuf = pair_take(pair, side, port)); count++)
+			link_put(pair, (side + 1) % 2, port, mbuf);
 	return count;
 }
 
@@ -291,7 +311,8 @@ uint32_t pair_mbufs_used(const struct pair *pair)
 {
 	uint32_t used = 0;
 
-	for (uint32_t i = 0; i < 4; i++)
-		used += rte_mempool_in_use_count(pair->side[i / 2].ports[i % 2].pool);
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t port = 0; port < pair->port_count; port++)
+			used += rte_mempool_in_use_count(pair->side[i].ports[port].pool);
 	return used;
 }

@@ -193,11 +193,21 @@ moves() { # MINIMUM-BPS ADDRESS PORT IPERF-OPTIONS...
 	((bps >= minimum))
 }
 
-stream_start() { # ADDRESS PORT SECONDS [SIZE]
+# stream_start ADDRESS PORT SECONDS [SIZE]: so long at most; whoever looks at it ends it.
+stream_start() {
 	at host-b python3 "$TESTS/stream.py" receive "$1" "$2" $(($3 + 10)) >"$WORK/stream" &
 	STREAM=$!
 	eventually 5 stream_listens "$2"
-	at host-a python3 "$TESTS/stream.py" send "$1" "$2" "$3" 1000 "${4:-200}" >/dev/null &
+	spawn host-a python3 "$TESTS/stream.py" send "$1" "$2" "$3" 1000 "${4:-200}" >/dev/null 2>"$WORK/sender"
+	STREAM_SENDER=$!
+	eventually 5 grep -q sending "$WORK/sender"
+}
+
+# What the moment before did to it is seen a little later.
+stream_end() {
+	sleep 0.5
+	kill -TERM "$STREAM_SENDER" 2>/dev/null || true
+	wait "$STREAM"
 }
 
 stream_listens() {
@@ -206,7 +216,7 @@ stream_listens() {
 
 # Nothing lost, nothing twice. What the lab lost by itself is said, not blamed on the gateways.
 stream_is_whole() {
-	wait "$STREAM"
+	stream_end
 	stream_show
 	jq -e '.ended and .lost == 0 and .duplicates == 0' "$WORK/stream" >/dev/null || {
 		drops_show
@@ -215,7 +225,7 @@ stream_is_whole() {
 }
 
 stream_lost_nothing() {
-	wait "$STREAM"
+	stream_end
 	stream_show
 	jq -e '.ended and .lost == 0' "$WORK/stream" >/dev/null || {
 		drops_show
@@ -235,13 +245,13 @@ drops_show() {
 
 # Doubled for as long as a switch takes, not longer.
 stream_has_few_duplicates() {
-	wait "$STREAM"
+	stream_end
 	stream_show
 	jq -e '.ended and .duplicates <= 5' "$WORK/stream" >/dev/null
 }
 
 stream_has_no_duplicate() {
-	wait "$STREAM"
+	stream_end
 	stream_show
 	jq -e '.ended and .duplicates == 0' "$WORK/stream" >/dev/null
 }

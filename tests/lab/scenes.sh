@@ -13,7 +13,7 @@ scene_path_under_traffic() {
 	must "IPv6 too" pings "$HOST_B6" 10
 	step "a path comes up under traffic"
 	unreachable_watch
-	stream_start "$HOST_B" 5555 4
+	stream_start "$HOST_B" 5555 30
 	# Its traffic goes from the kernel to the tunnel and back, without a gap.
 	lab path job1 --rate "${RATE:-500M}" --when-down best_effort || exit 1
 	check "the switch does no harm ($AT_SWITCH)" "$AT_SWITCH"
@@ -111,7 +111,7 @@ windows_retain() { # PACKETS: at least so many, at either gateway
 # Its windows follow, and nothing of what is under way is lost for it.
 scene_rate_change() { # RATE-BPS RETAINED-PACKETS
 	step "another rate under traffic: $1 bit/s"
-	stream_start "$HOST_B" 5559 3
+	stream_start "$HOST_B" 5559 30
 	sleep 1
 	lab ctl -o json path show job1 |
 		jq --argjson rate "$1" '{items: [{kind, name, spec: (.spec + {rate_bps: $rate, max_bps: $rate})}]}' \
@@ -134,7 +134,7 @@ scene_line_cut() {
 
 scene_control_restart() {
 	step "control is killed and started again under traffic"
-	stream_start "$HOST_B" 5556 4
+	stream_start "$HOST_B" 5556 30
 	lab stop control --kill
 	sleep 1
 	lab start control
@@ -148,7 +148,7 @@ scene_gateway_restart() { # GATEWAY
 	step "$name is killed and started again under traffic"
 	# While it is dead, its kernel may say that nobody listens.
 	check "no ICMP unreachable was on the WAN" unreachable_none
-	stream_start "$HOST_B" 5557 6
+	stream_start "$HOST_B" 5557 30
 	lab stop "$name" --kill
 	lab start "$name"
 	check "the path is active again" eventually 20 path_is active
@@ -160,7 +160,7 @@ scene_gateway_restart() { # GATEWAY
 
 scene_path_goes_under_traffic() {
 	step "the path goes under traffic"
-	stream_start "$HOST_B" 5558 3
+	stream_start "$HOST_B" 5558 30
 	lab unpath job1 || exit 1
 	check "the switch does no harm ($AT_SWITCH)" "$AT_SWITCH"
 	check "the kernels route again" pings "$HOST_B" 10

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A stream of numbered UDP datagrams, to see every loss, duplicate and overtaking.
 
-stream.py send HOST PORT SECONDS PER_SECOND SIZE
+stream.py send HOST PORT SECONDS PER_SECOND SIZE    (SIGTERM ends it in order, earlier;
+                                                     says on stderr when it has begun)
 stream.py receive ADDRESS PORT SECONDS    (ends earlier, 1 s behind the sender's last word)
 
 Prints one JSON object. Sender and receiver may be IPv4 or IPv6.
 """
 import json
+import signal
 import socket
 import struct
 import sys
@@ -26,12 +28,19 @@ def send(host, port, seconds, per_second, size):
     sock = open_socket(host)
     room = max(0, size - HEADER.size)
     padding = (MARKER * (room // len(MARKER) + 1))[:room]
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(True))
     begin = time.monotonic()
-    total = int(seconds * per_second)
-    for number in range(total):
+    total = 0
+    for number in range(int(seconds * per_second)):
         pause = begin + number / per_second - time.monotonic()
         if pause > 0:
             time.sleep(pause)
+        if told:
+            break
+        if number == 10:
+            print("sending", file=sys.stderr, flush=True)
+        total += 1
         try:
             sock.sendto(HEADER.pack(number, 0) + padding, (host, port))
         except OSError:

@@ -100,6 +100,17 @@ test_active() {
 	[[ $(cluster .status.state) == active ]]
 }
 
+validates() {
+	lab ctl validate >"$WORK/validate" || {
+		cat "$WORK/validate"
+		return 1
+	}
+}
+
+explained() { # PATH CODE
+	[[ $(lab ctl -o json explain path "$1" | jq -r .life_cycle.code) == "$2" ]]
+}
+
 must "lab up" lab up --sites 3 --delay 2 --rate 1G
 step "one request, three paths"
 must "a cluster of three sites is active" create train "$RATE"
@@ -108,6 +119,7 @@ check "with three paths" test "$(cluster '.status.paths | length')" = 3
 check "and a ring over all sites" test "$(cluster '.status.ring | sort | join(",")')" = a,b,c
 check "the narrowest cut is two paths" test "$(cluster .status.narrowest_cut.rate_bps)" = 200000000
 check "the job's settings can be sourced" settings_fit
+check "gateways do what they are to" eventually 10 validates
 
 step "a ring exchange over its paths"
 before=$(path_bytes)
@@ -133,6 +145,7 @@ must "the cluster again" create train "$RATE"
 step "a line is cut"
 lab line wan-ac cut >/dev/null
 check "the cluster is degraded, and says by which path" eventually 10 test_degraded
+check "explained by the probes that do not come back" eventually 10 explained train.a-c not-proved
 lab line wan-ac join >/dev/null
 check "it is active again" eventually 10 test_active
 

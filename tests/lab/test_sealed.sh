@@ -87,8 +87,17 @@ arrives_everywhere() {
 	arrives b 5301 && arrives a 5302 && arrives b 5303
 }
 
+# Both are listened for at the same time.
 arrives_nowhere() {
-	! arrives b 5301 && ! arrives a 5302
+	local heard=0 at_a at_b
+
+	arrives b 5301 &
+	at_b=$!
+	arrives a 5302 &
+	at_a=$!
+	! wait "$at_b" || heard=1
+	! wait "$at_a" || heard=1
+	((!heard))
 }
 
 # ---- scenes ----

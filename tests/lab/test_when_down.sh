@@ -71,16 +71,16 @@ senders_start() {
 	local port
 
 	# Close together, so that a gap of a millisecond between two programs would let one through.
-	at host-a python3 -c '
+	spawn host-a python3 -c '
 import socket, sys, time
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 begin = time.monotonic()
 for number in range(200000):
     time.sleep(max(0, begin + number / 2000 - time.monotonic()))
     sock.sendto(sys.argv[3].encode() * 6, (sys.argv[1], int(sys.argv[2])))
-' "$HOST_B" $SEALED "$MARKER" 2>/dev/null &
+' "$HOST_B" $SEALED "$MARKER" 2>/dev/null
 	SENDERS=($!)
-	at host-a python3 "$TESTS/stream.py" send "$HOST_B" $PLAIN 100 200 200 >/dev/null 2>&1 &
+	spawn host-a python3 "$TESTS/stream.py" send "$HOST_B" $PLAIN 100 200 200 >/dev/null 2>&1
 	SENDERS+=($!)
 	# Else the far host answers "port unreachable", which quotes the datagram, in clear: ICMP is not the path's.
 	for port in $SEALED $PLAIN; do

@@ -27,6 +27,9 @@ static void link_step(struct link *l, const struct scenario *s, const struct ste
 	case STEP_DELAY:
 		now->delay_ns = usual->delay_ns + (is_on ? step->value : 0);
 		break;
+	case STEP_MOVE:
+		now->delay_ns = is_on ? step->value : usual->delay_ns;
+		break;
 	case STEP_SLOW:
 		now->capacity_bps = usual->capacity_bps;
 		if (is_on)
@@ -38,6 +41,18 @@ static void link_step(struct link *l, const struct scenario *s, const struct ste
 	}
 }
 
+/* A worker that is away sends nothing by any link. */
+static void site_move(struct site *site)
+{
+	struct world *w = site->world;
+
+	site->link++;
+	if (!site->is_down)
+		tunnel_move(&site->tunnel,
+			    w->links[0].config.delay_ns + w->links[1].config.delay_ns,
+			    site_clock(site, w->now));
+}
+
 static void site_step(struct site *site, const struct scenario *s, const struct step *step,
 		      bool is_on)
 {
@@ -47,6 +62,9 @@ static void site_step(struct site *site, const struct scenario *s, const struct 
 		break;
 	case STEP_LAN_RATE:
 		site->lan.rate_bps = is_on ? step->value : s->lan_bps[site->who];
+		break;
+	case STEP_MOVE:
+		site_move(site);
 		break;
 	case STEP_STALL:
 		site->is_stalled = is_on;
@@ -60,14 +78,20 @@ static void site_step(struct site *site, const struct scenario *s, const struct 
 		site_wake(site, site->world->now);
 }
 
+static void step_apply_links(struct world *w, const struct step *step, bool is_on)
+{
+	for (uint32_t side = 0; side < 2; side++)
+		if (step->side == 2 || step->side == side)
+			link_step(&w->links[side], w->scenario, step, is_on);
+}
+
 static void step_apply(struct world *w, const struct step *step, bool is_on)
 {
-	for (uint32_t side = 0; side < 2; side++) {
-		if (step->side != 2 && step->side != side)
-			continue;
-		link_step(&w->links[side], w->scenario, step, is_on);
-		site_step(&w->sites[side], w->scenario, step, is_on);
-	}
+	/* Links first: a site that moves is told the round trip as it is then. */
+	step_apply_links(w, step, is_on);
+	for (uint32_t side = 0; side < 2; side++)
+		if (step->side == 2 || step->side == side)
+			site_step(&w->sites[side], w->scenario, step, is_on);
 }
 
 void fault_begin(struct world *w, const struct step *step)

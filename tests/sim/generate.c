@@ -139,13 +139,19 @@ static void step_make(struct random *r, const struct scenario *s, struct step *s
 	}
 }
 
+static bool is_delay(const struct step *step)
+{
+	return step->kind == STEP_DELAY || step->kind == STEP_MOVE;
+}
+
 /* Steps of one kind must not overlap: the end of the first would end both. */
 static bool is_free(const struct scenario *s, const struct step *step)
 {
 	for (uint32_t i = 0; i < s->step_count; i++) {
 		const struct step *other = &s->steps[i];
+		bool is_alike = other->kind == step->kind || (is_delay(other) && is_delay(step));
 
-		if (other->kind == step->kind && other->at_ns <= step->at_ns + step->for_ns &&
+		if (is_alike && other->at_ns <= step->at_ns + step->for_ns &&
 		    step->at_ns <= other->at_ns + other->for_ns)
 			return false;
 	}
@@ -186,6 +192,24 @@ static void faults_make(struct random *r, struct scenario *s)
 		s->slots_max = (uint32_t)PICK(r, 1024, 2048, 8192);
 	if (one_in(r, 5))
 		s->said_rtt_ns = s->rtt_ns * PICK(r, 1, 5, 20) / 2;
+}
+
+/* By numbers of its own, so that the seeds that there were stay what they were. */
+static void moves_make(uint64_t seed, struct scenario *s)
+{
+	uint64_t span = span_ns(s);
+	struct random r;
+
+	random_init(&r, seed, 0x4d00);
+	for (uint32_t i = 0; one_in(&r, 2) && i < 3; i++) {
+		struct step step = {.kind = STEP_MOVE, .side = (uint32_t)random_below(&r, 3)};
+
+		step.at_ns = random_below(&r, span + 1);
+		step.for_ns = 1 + random_below(&r, 3 * s->rtt_ns + 50 * MS);
+		step.value = random_range(&r, 1, 2 * s->rtt_ns);
+		if (is_free(s, &step))
+			s->steps[s->step_count++] = step;
+	}
 }
 
 /* Steady: a round trip is at most this many packets, so that 50,000 are many. */
@@ -243,8 +267,10 @@ void scenario_generate(uint64_t seed, struct scenario *s)
 		traffic_make(&r, s, &s->traffic[1], s->traffic[0].packets / 4);
 	link_make(&r, s, &s->link[0]);
 	link_make(&r, s, &s->link[1]);
-	if (!s->is_steady)
+	if (!s->is_steady) {
 		faults_make(&r, s);
+		moves_make(seed, s);
+	}
 	s->loss_budget = 0.01;
 	if (s->is_steady)
 		budget_make(s);

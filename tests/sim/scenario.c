@@ -91,6 +91,7 @@ const char *step_name(enum step_kind kind)
 		[STEP_KILL] = "killed",
 		[STEP_RESTART] = "restarted",
 		[STEP_REKEY] = "new keys",
+		[STEP_MOVE] = "another link",
 	};
 
 	return names[kind];

@@ -44,6 +44,7 @@ enum step_kind {
 	STEP_KILL,	   /* the gateway of `side` dies, and is back after for_ns */
 	STEP_RESTART,	   /* the same, but it hands over what it holds */
 	STEP_REKEY,
+	STEP_MOVE, /* from `side` by another link of the delay `value`; then back by the first */
 };
 
 struct step {

@@ -47,6 +47,7 @@ struct site {
 	uint64_t tx_key, rx_key[KEYS_PHASES];
 	uint64_t control_ns; /* by its clock: the share of ACKs and PINGs is used up until then */
 	bool is_down, is_stalled;
+	uint8_t link; /* moves so far: the number of the one that it sends by */
 	/* the inner packet that is being cut */
 	struct payload piece;
 	uint32_t pieces_sent, pieces;

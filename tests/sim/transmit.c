@@ -16,7 +16,7 @@ static void emit(struct site *site, struct packet *packet, uint32_t frame_bytes)
 	struct wire_header header = {
 		.type = WIRE_TYPE_FRAMES,
 		.flags = keys_tx_phase(&t->keys),
-		.link = 1,
+		.link = site->link,
 		.path_id = 7,
 		.send_time_us = (uint32_t)(clock / 1000),
 		.packet_number = tunnel_packet_next(t),

@@ -78,9 +78,10 @@ static void check_active(struct world *w, const struct path_box *p)
 		const struct path_end_facts *fact = &p->facts.ends[end];
 		const struct gateway_box *g = &w->gateways[path_gateway(w, p, end)];
 
-		if (!fact->is_fresh || !fact->is_claiming || !fact->is_proved ||
-		    fact->generation < p->spec.assigned.proof_generation ||
-		    p->machine.stage != STAGE_CLAIM)
+		bool is_proved = fact->is_proved && fact->generation >= p->facts.proof_generation;
+
+		if (!fact->is_fresh || !fact->is_claiming || p->machine.stage != STAGE_CLAIM ||
+		    (p->facts.is_moving ? fact->has_error : !is_proved))
 			world_fail(w, "path %s is active, but %s does not carry it", p->name,
 				   g->name);
 		if (!g->is_alive && since(w, g->died_ns) > SILENCE_NS + 200 * MS)
@@ -100,6 +101,17 @@ static void check_ending(struct world *w, const struct path_box *p)
 			   path_state_name(p->machine.state));
 }
 
+/* With nothing in its way, a move is over as soon as a new path would be active. */
+static void check_moving(struct world *w, struct path_box *p)
+{
+	if (!path_is_moving(&p->spec) || p->ready_ns == w->now_ns)
+		p->still_ns = w->now_ns;
+	else if (since(w, p->still_ns) > READY_BOUND_NS + S)
+		world_fail(w,
+			   "path %s moves from %s to %s, and nothing keeps it from getting there",
+			   p->name, p->spec.assigned.from, p->spec.assigned.link);
+}
+
 static void check_path(struct world *w, struct path_box *p)
 {
 	if (!w->is_up || p->link == NONE || !is_ready(w, p)) {
@@ -109,6 +121,7 @@ static void check_path(struct world *w, struct path_box *p)
 			p->ready_ns =
 				latest(p->ready_ns, w->gateways[path_gateway(w, p, end)].reach_ns);
 	}
+	check_moving(w, p);
 	if (!w->is_up || !p->has_machine || p->link == NONE)
 		return;
 	if (p->machine.state == PATH_ACTIVE)
@@ -136,6 +149,16 @@ void check_step(struct world *w)
 	}
 }
 
+/* By the link that it has, or that it moves away from. */
+static bool runs_on(const struct world *w, const struct path_box *p, uint8_t link_id)
+{
+	uint32_t from = p->spec.assigned.from[0]
+				? (uint32_t)strtoul(p->spec.assigned.from + 1, NULL, 10)
+				: p->link;
+
+	return w->links[p->link].spec.id == link_id || w->links[from].spec.id == link_id;
+}
+
 /* It may be that of an earlier path of this name, which the gateway did not see go. */
 static bool runs_what_is_asked(const struct world *w, const struct path_box *p, uint32_t gateway,
 			       const struct slot *slot)
@@ -144,7 +167,7 @@ static bool runs_what_is_asked(const struct world *w, const struct path_box *p, 
 	int end = l->gateways[END_Z] == gateway;
 
 	return l->gateways[end] == gateway && slot->intent.id == p->spec.assigned.id &&
-	       slot->intent.class == p->spec.class && slot->intent.link_id == l->spec.id &&
+	       slot->intent.class == p->spec.class && runs_on(w, p, slot->intent.link_id) &&
 	       !strcmp(slot->intent.peer, w->gateways[l->gateways[!end]].name);
 }
 
@@ -159,7 +182,7 @@ void check_action(struct world *w, uint32_t gateway, const struct slot *slot, bo
 	bool is_wanted = p->exists && !path_is_ending(p) && assigned->life == LIFE_COMMITTED &&
 			 p->spec.start_ns <= g->line.sent_ns &&
 			 runs_what_is_asked(w, p, gateway, slot) &&
-			 assigned->proof_generation <= slot->intent.generation &&
+			 p->restart_generation <= slot->intent.generation &&
 			 p->wanted_revision <= g->line.intent.revision;
 
 	if (is_wanted && (is_removed || slot->is_claiming))
@@ -181,7 +204,8 @@ void check_claim(struct world *w, const struct path_box *p)
 		const struct slot *slot = slot_find(g, (uint32_t)(p - w->paths));
 		const struct path_end_facts *fact = &p->facts.ends[end];
 
-		if (!fact->is_fresh || !fact->is_receiving || !fact->is_proved)
+		if (!fact->is_fresh || !fact->is_receiving ||
+		    !(fact->is_proved || (p->facts.is_moving && fact->is_claiming)))
 			world_fail(w, "path %s claims unproved by %s", p->name, g->name);
 		if (g->is_alive && (!slot || !runs_what_is_asked(w, p, gateway, slot)))
 			world_fail(w, "path %s is to claim, but %s runs something else", p->name,
@@ -222,48 +246,126 @@ static void check_uses(struct world *w, const struct use *uses, uint32_t count, 
 	}
 }
 
-static uint32_t collect(const struct world *w, uint32_t link, int end,
-			enum admission_resource resource, struct use *uses)
+static struct use use_of(const struct path_box *p, enum role role, uint64_t amount)
+{
+	uint64_t end_ns = role == ROLE_FROM ? p->spec.assigned.move_end_ns : p->spec.end_ns;
+
+	return (struct use){
+		.start_ns = p->spec.start_ns,
+		.end_ns = end_ns ? end_ns : UINT64_MAX,
+		.amount = amount,
+	};
+}
+
+/* Of the whole path on one of its links, as if it had no other one. */
+static uint64_t amount_of(const struct world *w, const struct path_box *p, enum role role, int end,
+			  enum admission_resource resource)
+{
+	const struct link_box *l = &w->links[p->links[role]];
+	int from = end ^ (l->gateways[END_A] != site_of(&p->spec, END_A));
+	bool is_old = role == ROLE_FROM;
+	struct admission_medium medium = medium_of(l);
+	struct admission_claim claim;
+	struct admission_ask ask = {0};
+
+	for (int i = 0; i < 2; i++) {
+		ask.rate_bps[i] = (is_old ? path_rates_now(&p->spec) : p->spec.rate_bps)[i];
+		ask.max_bps[i] = (is_old ? path_max_now(&p->spec) : p->spec.max_bps)[i];
+	}
+	admission_claim_make(&ask, &medium, &claim);
+	return claim.amounts[resource + from];
+}
+
+static bool is_booked(const struct path_box *p)
+{
+	return p->exists && p->spec.assigned.life != LIFE_EXPIRED;
+}
+
+/* Every link that a path has, backs it up or carries it while it moves. */
+static uint32_t collect_link(const struct world *w, uint32_t link, int end, struct use *uses)
 {
 	const struct link_box *l = &w->links[link];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < l->path_count; i++) {
-		const struct path_box *p = &w->paths[l->paths[i]];
-		int at = end ^ p->spec.assigned.is_reversed;
+	for (uint32_t i = 0; i < l->booked_count; i++) {
+		const struct path_box *p = &w->paths[l->booked[i].path];
 
-		if (p->spec.assigned.life == LIFE_EXPIRED)
-			continue;
-		uses[count++] = (struct use){
-			.start_ns = p->spec.start_ns,
-			.end_ns = p->spec.end_ns ? p->spec.end_ns : UINT64_MAX,
-			.amount = p->claim.amounts[resource + at],
-		};
+		if (is_booked(p))
+			uses[count++] =
+				use_of(p, l->booked[i].role,
+				       amount_of(w, p, l->booked[i].role, end, ADMISSION_RATE_A));
 	}
 	return count;
+}
+
+/* The buffers of the link that needs most: one of them carries. */
+static uint64_t buffers_of(const struct world *w, const struct path_box *p, uint32_t gateway)
+{
+	uint64_t most = 0;
+
+	for (int role = 0; role < ROLES; role++) {
+		if (p->links[role] == NONE)
+			continue;
+		most = latest(most, amount_of(w, p, (enum role)role,
+					      w->links[p->links[role]].gateways[END_Z] == gateway,
+					      ADMISSION_BUFFER_A));
+	}
+	return most;
+}
+
+static uint32_t collect_gateway(const struct world *w, uint32_t gateway, struct use *uses)
+{
+	const struct gateway_box *g = &w->gateways[gateway];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < g->link_count; i++) {
+		const struct link_box *l = &w->links[g->links[i]];
+
+		for (uint32_t j = 0; j < l->path_count; j++) {
+			const struct path_box *p = &w->paths[l->paths[j]];
+
+			if (is_booked(p))
+				uses[count++] = use_of(p, ROLE_LINK, buffers_of(w, p, gateway));
+		}
+	}
+	return count;
+}
+
+/* What is carried by two links has room on both. */
+static void check_roles(struct world *w)
+{
+	for (uint32_t i = 0; i < w->size.paths; i++) {
+		const struct path_box *p = &w->paths[i];
+		const struct path_assignment *assigned = &p->spec.assigned;
+
+		if (!p->exists || p->link == NONE)
+			continue;
+		if (assigned->from[0] && p->links[ROLE_FROM] == NONE &&
+		    strcmp(assigned->from, assigned->backup) != 0)
+			world_fail(w, "path %s moves from %s, where nothing is booked", p->name,
+				   assigned->from);
+		if (assigned->backup[0] && p->links[ROLE_BACKUP] == NONE)
+			world_fail(w, "path %s has no booking on its backup %s", p->name,
+				   assigned->backup);
+	}
 }
 
 void check_booked(struct world *w)
 {
 	struct use *uses = calloc(w->size.paths + 1, sizeof(*uses));
 
+	check_roles(w);
 	for (uint32_t i = 0; i < w->size.links; i++) {
 		const struct link *spec = &w->links[i].spec;
 
 		for (int end = 0; end < 2; end++)
-			check_uses(w, uses, collect(w, i, end, ADMISSION_RATE_A, uses),
+			check_uses(w, uses, collect_link(w, i, end, uses),
 				   spec->capacity_bps / 100 * spec->reservable_percent,
 				   w->links[i].name);
 	}
-	for (uint32_t i = 0; i < w->size.sites; i++) {
-		const struct gateway_box *g = &w->gateways[i];
-		uint32_t count = 0;
-
-		for (uint32_t j = 0; j < g->link_count; j++)
-			count += collect(w, g->links[j], w->links[g->links[j]].gateways[1] == i,
-					 ADMISSION_BUFFER_A, uses + count);
-		check_uses(w, uses, count, g->spec.buffer_bytes, g->name);
-	}
+	for (uint32_t i = 0; i < w->size.sites; i++)
+		check_uses(w, uses, collect_gateway(w, i, uses), w->gateways[i].spec.buffer_bytes,
+			   w->gateways[i].name);
 	free(uses);
 }
 
@@ -287,7 +389,7 @@ void check_empty(struct world *w)
 				   path_state_name(w->paths[i].machine.state));
 	}
 	for (uint32_t i = 0; i < w->size.links; i++) {
-		if (w->links[i].path_count)
+		if (w->links[i].path_count || w->links[i].booked_count)
 			world_fail(w, "link %s has a booking of nobody", w->links[i].name);
 	}
 	for (uint32_t i = 0; i < w->size.sites; i++) {

@@ -41,6 +41,8 @@ static void fill_facts(const struct world *w, const struct path_box *p, struct p
 	facts->life = assigned->life;
 	facts->expiry = assigned->expiry;
 	facts->is_early = p->spec.start_ns > w->now_ns;
+	facts->is_moving = path_is_moving(&p->spec);
+	facts->move_generation = assigned->move_generation;
 	facts->is_awaited =
 		p->first_revision <= w->up_revision && w->now_ns - w->up_ns < PEER_WAIT_NS;
 	facts->proof_generation = assigned->proof_generation;
@@ -106,6 +108,7 @@ static void poll_path(struct world *w, uint32_t path)
 			break;
 		}
 	}
+	moves_look(w, path);
 	store_follow(w, path);
 }
 
@@ -264,6 +267,7 @@ static void take_entry(struct world *w, uint32_t gateway, const struct entry *en
 			  .is_receiving = entry->is_receiving,
 			  .is_proved = entry->is_proved,
 			  .is_claiming = entry->is_claiming,
+			  .has_error = entry->has_error,
 			  .generation = entry->generation},
 	};
 }
@@ -306,6 +310,7 @@ static void forget(struct world *w)
 		p->stage_revision = 0;
 		memset(p->news, 0, sizeof(p->news));
 	}
+	moves_forget(w);
 }
 
 void control_restart(struct world *w, uint64_t away_ns)
@@ -331,6 +336,7 @@ void control_step(struct world *w)
 		if (w->paths[i].exists)
 			poll_path(w, i);
 	}
+	moves_step(w);
 	for (uint32_t i = 0; i < w->size.sites; i++) {
 		struct memory *m = &w->gateways[i].memory;
 

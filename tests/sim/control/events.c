@@ -1,5 +1,6 @@
 /* Trouble, and what clients ask meanwhile. Chances are per step, in parts of a million. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/control/world.h"
@@ -57,7 +58,7 @@ static void link_trouble(struct world *w, struct link_box *l)
 {
 	if (!l->is_cut && happens(w, LINK_PPM)) {
 		l->is_cut = true;
-		l->back_ns = w->now_ns + random_range(&w->events, 300 * MS, 10 * S);
+		l->back_ns = w->now_ns + random_range(&w->events, 300 * MS, 20 * S);
 		w->counts.cuts++;
 	} else if (l->is_cut && w->now_ns >= l->back_ns) {
 		l->is_cut = false;
@@ -108,16 +109,27 @@ static void create(struct world *w, uint32_t path)
 	spec.class = (uint8_t)random_below(&w->events, MODEL_CLASS_COUNT);
 	spec.when_down = (uint8_t)random_below(&w->events, WHEN_DOWN_COUNT);
 	draw_rates(w, &spec);
+	if (random_below(&w->events, 4) == 0)
+		spec.protection = PROTECTION_ONE_TO_ONE;
 	if (!w->is_quiet)
 		draw_terms(w, &spec);
 	store_create(w, path, &spec);
+}
+
+/* Some link of its end A: it may not join its sites. */
+static void draw_pin(struct world *w, struct path *spec)
+{
+	const struct gateway_box *g = &w->gateways[strtoul(spec->ends[END_A].site + 1, NULL, 10)];
+	uint32_t link = g->links[random_below(&w->events, g->link_count)];
+
+	model_name_set(spec->pin, random_below(&w->events, 2) ? w->links[link].name : "");
 }
 
 static void modify(struct world *w, uint32_t path)
 {
 	struct path spec = w->paths[path].spec;
 
-	switch (random_below(&w->events, 6)) {
+	switch (random_below(&w->events, 9)) {
 	case 0:
 		spec.class = (uint8_t)random_below(&w->events, MODEL_CLASS_COUNT);
 		break;
@@ -130,6 +142,12 @@ static void modify(struct world *w, uint32_t path)
 	case 3:
 		spec.end_ns = 0;
 		spec.lease_ns = seconds(w, 5, 20);
+		break;
+	case 4:
+		spec.protection = (uint8_t)random_below(&w->events, PROTECTION_COUNT);
+		break;
+	case 5:
+		draw_pin(w, &spec);
 		break;
 	default:
 		draw_rates(w, &spec);

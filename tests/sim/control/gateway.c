@@ -81,8 +81,13 @@ static void act(struct world *w, uint32_t gateway, const struct plan_action *act
 		slot = slot_add(g, path);
 	if (action->type == ACTION_PATH_ADD || action->type == ACTION_PATH_UPDATE)
 		slot->intent = *action->path;
-	if (action->type == ACTION_PATH_UPDATE && action->restart)
+	if (action->type == ACTION_PATH_UPDATE)
+		slot->is_moving = !action->restart && (slot->is_moving || action->move);
+	if (action->type == ACTION_PATH_ADD ||
+	    (action->type == ACTION_PATH_UPDATE && action->restart)) {
 		slot->proved_generation = 0;
+		slot->sends_link = slot->intent.link_id;
+	}
 	if (action->type == ACTION_PATH_CLAIM) {
 		slot->intent = *action->path;
 		slot->is_claiming = true;
@@ -197,6 +202,7 @@ static void send_report(struct world *w, struct gateway_box *g)
 			.is_receiving = true,
 			.is_proved = slot->proved_generation == slot->intent.generation,
 			.is_claiming = slot->is_claiming,
+			.has_error = slot->is_moving && !slot->proved_generation,
 		};
 	}
 	report->at_ns =
@@ -222,28 +228,52 @@ static void reports(struct world *w, uint32_t gateway)
 		send_report(w, g);
 }
 
-/* A probe comes back from a far end that has the same tunnel, over a link that carries it. */
-static void probe(struct world *w, struct gateway_box *g, struct slot *slot)
+/* Does the link carry, and the far end take what comes over it? */
+static bool link_answers(const struct world *w, const struct gateway_box *g,
+			 const struct slot *other, uint8_t link_id)
 {
-	uint32_t proved;
+	if (other->intent.link_id != link_id && other->sends_link != link_id)
+		return false;
+	for (uint32_t i = 0; i < g->link_count; i++) {
+		const struct link_box *l = &w->links[g->links[i]];
+
+		if (l->spec.id == link_id)
+			return !l->is_cut;
+	}
+	return false;
+}
+
+/*
+ * A probe comes back from a far end that has the same path, over a link that carries it: the one of
+ * its intent, or while it moves, the one that it still sends by.
+ */
+static uint32_t probe_answer(const struct world *w, const struct gateway_box *g, struct slot *slot)
+{
 	uint32_t far = (uint32_t)strtoul(slot->intent.peer + 1, NULL, 10);
 	const struct slot *other =
 		w->gateways[far].is_alive ? slot_find(&w->gateways[far], slot->path) : NULL;
-	bool is_answered = other && other->intent.link_id == slot->intent.link_id &&
-			   other->intent.id == slot->intent.id &&
-			   !strcmp(other->intent.peer, g->name);
 
-	for (uint32_t i = 0; i < g->link_count && is_answered; i++) {
-		const struct link_box *l = &w->links[g->links[i]];
-
-		if (l->spec.id == slot->intent.link_id)
-			is_answered = !l->is_cut;
+	if (!other || other->intent.id != slot->intent.id || strcmp(other->intent.peer, g->name))
+		return 0;
+	if (link_answers(w, g, other, slot->intent.link_id)) {
+		slot->sends_link = slot->intent.link_id;
+		slot->is_moving = false;
+		return slot->intent.generation;
 	}
-	if (is_answered)
+	/* Some earlier generation: which one does not matter. */
+	if (slot->is_moving && link_answers(w, g, other, slot->sends_link))
+		return slot->intent.generation - 1;
+	return 0;
+}
+
+static void probe(struct world *w, struct gateway_box *g, struct slot *slot)
+{
+	uint32_t proved = probe_answer(w, g, slot);
+
+	if (proved)
 		slot->answer_ns = w->now_ns;
 	else if (w->now_ns - slot->answer_ns < PROBE_LOST_NS)
 		return;
-	proved = is_answered ? slot->intent.generation : 0;
 	/* News of it goes out at once. */
 	g->is_due |= slot->proved_generation != proved;
 	slot->proved_generation = proved;

@@ -73,13 +73,14 @@ static void report(const struct world *w, double took)
 	const struct counts *c = &w->counts;
 
 	printf("seed %" PRIu64 ": created %" PRIu64 ", refused %" PRIu64 ", modified %" PRIu64
-	       ", moved %" PRIu64 ", expired %" PRIu64 ", released %" PRIu64
+	       ", moved %" PRIu64 " (lost %" PRIu64 ", drained %" PRIu64 ", back %" PRIu64
+	       "), without a backup %" PRIu64 ", expired %" PRIu64 ", released %" PRIu64
 	       "; control restarts %" PRIu64 ", gateway deaths %" PRIu64
 	       ", cut off from control %" PRIu64 ", link cuts %" PRIu64 "; reports %" PRIu64
 	       ", intents %" PRIu64 ", changes of state %" PRIu64 "; %.1f s\n",
-	       w->seed, c->created, c->refused, c->modified, c->moved, c->expired, c->released,
-	       c->restarts, c->deaths, c->unreachable, c->cuts, c->reports, c->lines, c->traces,
-	       took);
+	       w->seed, c->created, c->refused, c->modified, c->moved, c->failovers, c->drained,
+	       c->returned, c->unprotected, c->expired, c->released, c->restarts, c->deaths,
+	       c->unreachable, c->cuts, c->reports, c->lines, c->traces, took);
 }
 
 static bool run_seed(const struct options *o, uint64_t seed)

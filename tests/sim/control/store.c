@@ -1,158 +1,26 @@
-/* What validate*.c, ledger.c and api_verbs.c do with a path, on arrays instead of a store. */
+/* What validate_path.c, ledger.c and api_verbs.c do with a path, on arrays instead of a store. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/core/path_id.h"
 #include "tests/sim/control/world.h"
 
-#define OPTIONS_MAX   8
-#define CALENDARS_MAX (2 * OPTIONS_MAX + 2)
-
-struct place {
-	uint32_t count;
-	uint32_t links[OPTIONS_MAX];
-	struct admission_option options[OPTIONS_MAX];
-	struct calendar calendars[CALENDARS_MAX];
-	struct admission_request request;
-	struct calendar_entry *entries;
-	uint32_t entry_count, entry_room;
-};
-
-static uint32_t site_of(const struct path *spec, int end)
-{
-	return (uint32_t)strtoul(spec->ends[end].site + 1, NULL, 10);
-}
-
-static struct admission_medium medium_of(const struct link_box *link)
-{
-	return (struct admission_medium){.rtt_ns = link->spec.rtt_ns};
-}
-
-static void note_link(struct world *w, struct place *place, uint32_t link, uint32_t but, int end,
-		      enum admission_resource resource, uint32_t calendar)
-{
-	const struct link_box *l = &w->links[link];
-
-	for (uint32_t i = 0; i < l->path_count; i++) {
-		const struct path_box *p = &w->paths[l->paths[i]];
-		const struct path *spec = &p->spec;
-
-		if (l->paths[i] == but || spec->assigned.life == LIFE_EXPIRED)
-			continue;
-		place->entries = array_grow(place->entries, place->entry_count, &place->entry_room,
-					    sizeof(*place->entries));
-		place->entries[place->entry_count++] = (struct calendar_entry){
-			.calendar = calendar,
-			.booking =
-				{spec->start_ns, spec->end_ns ? spec->end_ns : CALENDAR_FOREVER,
-				 p->claim.amounts[resource + (end ^ spec->assigned.is_reversed)]},
-		};
-	}
-}
-
-static void add_option(struct world *w, struct place *place, uint32_t link, uint32_t path,
-		       bool is_reversed)
-{
-	const struct link *spec = &w->links[link].spec;
-	struct admission_option *option = &place->options[place->count];
-
-	option->route = (struct route){.link_count = 1,
-				       .links = {link},
-				       .is_reversed = {is_reversed},
-				       .is_open = spec->admin == ADMIN_UP,
-				       .rtt_ns = spec->rtt_ns,
-				       .cost = spec->cost};
-	option->medium = medium_of(&w->links[link]);
-	for (int end = 0; end < 2; end++) {
-		uint32_t calendar = 2 * place->count + (uint32_t)end;
-
-		place->calendars[calendar].limit =
-			admission_reservable_bps(spec->capacity_bps, spec->reservable_percent);
-		note_link(w, place, link, path, end ^ is_reversed, ADMISSION_RATE_A, calendar);
-		option->calendars[ADMISSION_RATE_A + end] = &place->calendars[calendar];
-		option->calendars[ADMISSION_BUFFER_A + end] =
-			&place->calendars[2 * OPTIONS_MAX + end];
-	}
-	place->links[place->count++] = link;
-}
-
-static void note_gateway(struct world *w, struct place *place, uint32_t gateway, uint32_t path,
-			 int end)
-{
-	const struct gateway_box *g = &w->gateways[gateway];
-	uint32_t calendar = 2 * OPTIONS_MAX + (uint32_t)end;
-
-	place->calendars[calendar].limit = g->spec.buffer_bytes;
-	for (uint32_t i = 0; i < g->link_count; i++) {
-		int at = w->links[g->links[i]].gateways[END_Z] == gateway;
-
-		note_link(w, place, g->links[i], path, at, ADMISSION_BUFFER_A, calendar);
-	}
-}
-
-static void find_options(struct world *w, struct place *place, uint32_t path,
-			 const struct path *spec)
-{
-	const struct gateway_box *g = &w->gateways[site_of(spec, END_A)];
-	uint32_t far = site_of(spec, END_Z);
-
-	place->request.current = ADMISSION_NO_OPTION;
-	for (uint32_t i = 0; i < g->link_count && place->count < OPTIONS_MAX; i++) {
-		const struct link_box *l = &w->links[g->links[i]];
-		bool is_reversed = l->gateways[END_A] == far;
-
-		if (l->gateways[!is_reversed] != far)
-			continue;
-		if (!strcmp(l->name, spec->assigned.link))
-			place->request.current = place->count;
-		add_option(w, place, g->links[i], path, is_reversed);
-	}
-}
-
-static void fill_ask(struct world *w, struct place *place, const struct path *spec)
-{
-	struct admission_ask *ask = &place->request.ask;
-
-	memcpy(ask->rate_bps, spec->rate_bps, sizeof(ask->rate_bps));
-	memcpy(ask->max_bps, spec->max_bps, sizeof(ask->max_bps));
-	ask->start_ns = spec->start_ns > w->now_ns ? spec->start_ns : w->now_ns;
-	ask->end_ns = spec->end_ns ? spec->end_ns : CALENDAR_FOREVER;
-	place->request.rules.rtt_max_ns = spec->rtt_max_ns;
-}
-
-/* The link, or NONE. */
-static uint32_t place_path(struct world *w, uint32_t path, struct path *spec)
-{
-	struct place place = {0};
-	struct admission_verdict verdict;
-	struct calendar_event *scratch;
-	struct booking *bookings;
-	uint32_t link = NONE;
-
-	find_options(w, &place, path, spec);
-	for (int end = 0; end < 2; end++)
-		note_gateway(w, &place, site_of(spec, end), path, end);
-	fill_ask(w, &place, spec);
-	bookings = calloc(place.entry_count + 1, sizeof(*bookings));
-	calendar_group(place.entries, place.entry_count, bookings, place.calendars, CALENDARS_MAX);
-	scratch = calloc(admission_scratch_count(place.options, place.count) + 1, sizeof(*scratch));
-	if (admission_decide(&place.request, place.options, place.count, scratch, &verdict) ==
-	    ADMISSION_OK) {
-		link = place.links[verdict.option];
-		spec->assigned.is_reversed = place.options[verdict.option].route.is_reversed[0];
-		model_name_set(spec->assigned.link, w->links[link].name);
-	}
-	free(scratch);
-	free(bookings);
-	free(place.entries);
-	return link;
-}
-
 static void unlist(struct world *w, uint32_t path)
 {
 	struct path_box *p = &w->paths[path];
 	struct link_box *l;
 
+	for (int role = 0; role < ROLES; role++) {
+		if (p->links[role] == NONE)
+			continue;
+		l = &w->links[p->links[role]];
+		for (uint32_t i = 0; i < l->booked_count; i++) {
+			if (l->booked[i].path == path && l->booked[i].role == (enum role)role)
+				l->booked[i] = l->booked[--l->booked_count];
+		}
+		p->links[role] = NONE;
+		memset(&p->claims[role], 0, sizeof(p->claims[role]));
+	}
 	if (p->link == NONE)
 		return;
 	l = &w->links[p->link];
@@ -161,22 +29,53 @@ static void unlist(struct world *w, uint32_t path)
 			l->paths[i] = l->paths[--l->path_count];
 	}
 	p->link = NONE;
-	memset(&p->claim, 0, sizeof(p->claim));
 }
 
-static void list(struct world *w, uint32_t path, uint32_t link)
+/* All links of a path here end at the same two gateways, which keep the largest buffers ready. */
+static void book(struct world *w, uint32_t path, enum role role, uint32_t link)
 {
+	static const bool is_shared[2] = {true, true};
 	struct path_box *p = &w->paths[path];
 	struct link_box *l = &w->links[link];
 	struct admission_medium medium = medium_of(l);
+	struct admission_claim whole;
 	struct admission_ask ask = {0};
 
-	memcpy(ask.rate_bps, p->spec.rate_bps, sizeof(ask.rate_bps));
-	memcpy(ask.max_bps, p->spec.max_bps, sizeof(ask.max_bps));
-	admission_claim_make(&ask, &medium, &p->claim);
+	memcpy(ask.rate_bps, role == ROLE_FROM ? path_rates_now(&p->spec) : p->spec.rate_bps,
+	       sizeof(ask.rate_bps));
+	memcpy(ask.max_bps, role == ROLE_FROM ? path_max_now(&p->spec) : p->spec.max_bps,
+	       sizeof(ask.max_bps));
+	admission_claim_make(&ask, &medium, &whole);
+	/* What is more than all before it is what is more than their sum of such. */
+	for (int before = 0; before < (int)role; before++)
+		admission_claim_beside(&p->claims[before], is_shared, &whole);
+	p->claims[role] = whole;
+	p->links[role] = link;
+	l->booked = array_grow(l->booked, l->booked_count, &l->booked_room, sizeof(*l->booked));
+	l->booked[l->booked_count++] = (struct booked){path, role};
+}
+
+static uint32_t link_named(const struct world *w, const char *name)
+{
+	return name[0] ? (uint32_t)strtoul(name + 1, NULL, 10) : w->size.links;
+}
+
+static void list(struct world *w, uint32_t path)
+{
+	struct path_box *p = &w->paths[path];
+	const struct path_assignment *assigned = &p->spec.assigned;
+	uint32_t link = link_named(w, assigned->link);
+	uint32_t backup = link_named(w, assigned->backup), from = link_named(w, assigned->from);
+	struct link_box *l = &w->links[link];
+
 	p->link = link;
 	l->paths = array_grow(l->paths, l->path_count, &l->path_room, sizeof(*l->paths));
 	l->paths[l->path_count++] = path;
+	book(w, path, ROLE_LINK, link);
+	if (backup < w->size.links)
+		book(w, path, ROLE_BACKUP, backup);
+	if (from < w->size.links && from != link && from != backup)
+		book(w, path, ROLE_FROM, from);
 }
 
 static bool id_is_taken(const struct world *w, uint32_t path, uint32_t id)
@@ -188,32 +87,67 @@ static bool id_is_taken(const struct world *w, uint32_t path, uint32_t id)
 	return false;
 }
 
-static void assign(struct world *w, uint32_t path, uint32_t link, struct path *spec,
-		   const struct path *old)
+static uint64_t digest_of(struct world *w, uint32_t path, const struct path *spec, bool is_flow)
 {
-	static const struct path_assignment nothing;
-	const struct path_assignment *before = old ? &old->assigned : &nothing;
-	struct path_assignment *assigned = &spec->assigned;
+	uint32_t link = link_named(w, spec->assigned.link);
 	struct path_context context = {
 		.name = w->paths[path].name, .path = spec, .link = &w->links[link].spec};
+	uint64_t digest = 0;
 
 	for (int end = 0; end < 2; end++) {
 		context.sites[end] = &w->gateways[site_of(spec, end)].site;
 		context.gateways[end] = &w->gateways[site_of(spec, end)].spec;
 	}
-	if (intent_plan_digest(&context, &assigned->digest))
-		world_fail(w, "path %s: no addresses on %s", context.name, assigned->link);
-	if (assigned->digest != before->digest || before->life == LIFE_EXPIRED)
+	if (is_flow ? intent_plan_flow_digest(&context, &digest)
+		    : intent_plan_digest(&context, &digest))
+		world_fail(w, "path %s: no addresses on %s", context.name, spec->assigned.link);
+	return digest;
+}
+
+static bool same_settings(const struct path *a, const struct path *b)
+{
+	return !memcmp(a->rate_bps, b->rate_bps, sizeof(a->rate_bps)) &&
+	       !memcmp(a->max_bps, b->max_bps, sizeof(a->max_bps)) && a->when_down == b->when_down;
+}
+
+static void move_begin(struct path *spec, const struct path *old, enum path_move move)
+{
+	memset(spec->assigned.from, 0, sizeof(spec->assigned.from));
+	if (strcmp(spec->assigned.link, old->assigned.link) != 0)
+		memcpy(spec->assigned.from, old->assigned.link, sizeof(spec->assigned.from));
+	path_move_begin(spec, old, move);
+}
+
+/* rules_assign of validate_path.c; false: it is moving already. */
+static bool assign(struct world *w, uint32_t path, struct path *spec, const struct path *old,
+		   enum path_move move)
+{
+	static const struct path_assignment nothing;
+	const struct path_assignment *before = old ? &old->assigned : &nothing;
+	struct path_assignment *assigned = &spec->assigned;
+	bool is_known = old && before->life == LIFE_COMMITTED && old->start_ns <= w->now_ns;
+
+	assigned->digest = digest_of(w, path, spec, false);
+	if (assigned->digest == before->digest && before->life != LIFE_EXPIRED) {
+		assigned->generation += !same_settings(spec, old);
+		if (path_is_moving(old) && !same_settings(spec, old))
+			path_move_begin(spec, old, (enum path_move)before->move);
+	} else if (is_known && digest_of(w, path, spec, true) == digest_of(w, path, old, true)) {
+		if (path_is_moving(old) && strcmp(assigned->link, before->from) != 0)
+			return false;
 		assigned->proof_generation = ++assigned->generation;
-	else if (memcmp(spec->rate_bps, old->rate_bps, sizeof(spec->rate_bps)) != 0 ||
-		 memcmp(spec->max_bps, old->max_bps, sizeof(spec->max_bps)) != 0 ||
-		 spec->when_down != old->when_down)
-		assigned->generation++;
+		move_begin(spec, old, move);
+	} else {
+		assigned->proof_generation = ++assigned->generation;
+		path_move_stop(spec);
+		w->paths[path].restart_generation = assigned->generation;
+	}
 	if (assigned->id)
-		return;
-	assigned->id = path_id_first(context.name);
+		return true;
+	assigned->id = path_id_first(w->paths[path].name);
 	while (id_is_taken(w, path, assigned->id))
 		assigned->id = path_id_next(assigned->id);
+	return true;
 }
 
 static void path_commit(struct path *spec, uint64_t now_ns)
@@ -238,7 +172,7 @@ static void take_terms(struct world *w, struct path *spec, const struct path *ol
 	}
 }
 
-static void put(struct world *w, uint32_t path, uint32_t link, const struct path *spec)
+static void put(struct world *w, uint32_t path, const struct path *spec)
 {
 	struct path_box *p = &w->paths[path];
 	uint32_t before = p->link;
@@ -247,29 +181,40 @@ static void put(struct world *w, uint32_t path, uint32_t link, const struct path
 		control_touch(w, p);
 	unlist(w, path);
 	p->spec = *spec;
-	list(w, path, link);
+	list(w, path);
 	p->exists = true;
 	p->revision = ++w->revision;
 	p->ready_ns = w->now_ns;
-	w->counts.moved += before != NONE && before != link;
+	w->counts.moved += before != NONE && before != p->link;
 	control_touch(w, p);
-	world_trace(w, path, "store: on %s, %s to %s, generation %u, life %d",
-		    p->spec.assigned.link, p->spec.ends[0].site, p->spec.ends[1].site,
-		    p->spec.assigned.generation, p->spec.assigned.life);
+	world_trace(w, path, "store: on %s, backup %s, from %s, %s to %s, generation %u, life %d",
+		    p->spec.assigned.link, p->spec.assigned.backup, p->spec.assigned.from,
+		    p->spec.ends[0].site, p->spec.ends[1].site, p->spec.assigned.generation,
+		    p->spec.assigned.life);
+}
+
+static void take(struct world *w, struct path *spec, const uint32_t links[2])
+{
+	const struct link_box *l = &w->links[links[0]];
+
+	model_name_set(spec->assigned.link, l->name);
+	model_name_set(spec->assigned.backup, links[1] == NONE ? "" : w->links[links[1]].name);
+	spec->assigned.is_reversed = l->gateways[END_A] != site_of(spec, END_A);
 }
 
 bool store_create(struct world *w, uint32_t path, const struct path *spec)
 {
 	struct path fresh = *spec;
-	uint32_t link = place_path(w, path, &fresh);
+	uint32_t links[2];
 
-	if (link == NONE) {
+	if (!place_path(w, path, &fresh, STORE_ASKED, false, links)) {
 		w->counts.refused++;
 		return false;
 	}
-	assign(w, path, link, &fresh, NULL);
+	take(w, &fresh, links);
+	assign(w, path, &fresh, NULL, MOVE_NONE);
 	take_terms(w, &fresh, NULL);
-	put(w, path, link, &fresh);
+	put(w, path, &fresh);
 	w->paths[path].ending_ns = 0;
 	w->paths[path].wanted_revision = w->revision;
 	w->counts.created++;
@@ -282,7 +227,9 @@ bool store_modify(struct world *w, uint32_t path, const struct path *spec)
 	const struct path old = p->spec;
 	struct path fresh = *spec;
 	bool has_begun = old.start_ns <= w->now_ns && old.assigned.life != LIFE_EXPIRED;
-	uint32_t link;
+	bool may_lack = old.protection && !old.assigned.backup[0] && old.assigned.link[0] &&
+			old.assigned.life != LIFE_EXPIRED;
+	uint32_t links[2];
 
 	fresh.assigned = old.assigned;
 	if (old.assigned.is_deleting || (old.assigned.life == LIFE_EXPIRED && old.assigned.link[0]))
@@ -290,19 +237,50 @@ bool store_modify(struct world *w, uint32_t path, const struct path *spec)
 	if ((fresh.end_ns && fresh.end_ns <= w->now_ns) ||
 	    (has_begun && fresh.start_ns > w->now_ns))
 		return false;
-	link = place_path(w, path, &fresh);
-	if (link == NONE) {
+	if (!place_path(w, path, &fresh, STORE_ASKED, may_lack, links)) {
 		w->counts.refused++;
 		return false;
 	}
-	assign(w, path, link, &fresh, &old);
+	take(w, &fresh, links);
+	if (!assign(w, path, &fresh, &old, MOVE_ASKED))
+		return false;
 	take_terms(w, &fresh, &old);
-	put(w, path, link, &fresh);
+	put(w, path, &fresh);
 	p->ending_ns = 0;
 	if (old.assigned.life != LIFE_COMMITTED)
 		p->wanted_revision = w->revision;
 	w->counts.modified++;
 	return true;
+}
+
+bool store_move(struct world *w, uint32_t path, enum store_move kind, enum path_move cause)
+{
+	struct path_box *p = &w->paths[path];
+	const struct path old = p->spec;
+	struct path fresh = p->spec;
+	uint32_t links[2];
+
+	if (path_is_ending(p) || p->link == NONE ||
+	    (path_is_moving(&old) && kind != STORE_RETURN) ||
+	    !place_path(w, path, &fresh, kind, true, links))
+		return false;
+	take(w, &fresh, links);
+	if (strcmp(fresh.assigned.link, old.assigned.link) != 0 &&
+	    !assign(w, path, &fresh, &old, cause))
+		return false;
+	put(w, path, &fresh);
+	w->counts.returned += kind == STORE_RETURN;
+	w->counts.unprotected += fresh.protection && !fresh.assigned.backup[0];
+	return true;
+}
+
+void store_moved(struct world *w, uint32_t path)
+{
+	struct path_box *p = &w->paths[path];
+	struct path fresh = p->spec;
+
+	path_move_end(&fresh);
+	put(w, path, &fresh);
 }
 
 bool store_verb(struct world *w, uint32_t path, enum path_verb verb)
@@ -368,6 +346,8 @@ void store_follow(struct world *w, uint32_t path)
 		control_touch(w, p);
 		unlist(w, path);
 		memset(assigned->link, 0, sizeof(assigned->link));
+		memset(assigned->backup, 0, sizeof(assigned->backup));
+		path_move_stop(&p->spec);
 		p->revision = ++w->revision;
 	} else if (expiry != EXPIRY_NONE) {
 		expire(w, p, expiry);

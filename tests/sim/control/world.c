@@ -110,6 +110,13 @@ static void make_link(struct world *w, uint32_t number, uint32_t a, uint32_t z,
 	l->spec.reservable_percent = LINK_RESERVABLE_DEFAULT;
 	l->spec.cost = (uint32_t)random_range(random, 1, 3) * LINK_COST_DEFAULT;
 	l->spec.id = link_id(w, ends);
+	l->drained = NONE;
+	/* Every other one shares a duct with some others. */
+	if (random_below(random, 2)) {
+		l->spec.srlg_count = 1;
+		snprintf(l->spec.srlgs[0], MODEL_NAME_BYTES, "d%u",
+			 (uint32_t)random_below(random, w->size.links / 8 + 1));
+	}
 	for (int end = 0; end < 2; end++) {
 		struct gateway_box *g = &w->gateways[ends[end]];
 
@@ -159,6 +166,8 @@ void world_make(struct world *w, uint64_t seed, const struct size *size)
 	for (uint32_t i = 0; i < size->paths; i++) {
 		snprintf(w->paths[i].name, sizeof(w->paths[i].name), "p%05u", i);
 		w->paths[i].link = NONE;
+		for (int role = 0; role < ROLES; role++)
+			w->paths[i].links[role] = NONE;
 	}
 }
 
@@ -175,8 +184,10 @@ void world_free(struct world *w)
 		free(g->slots);
 		free(g->report.entries);
 	}
-	for (uint32_t i = 0; i < w->size.links; i++)
+	for (uint32_t i = 0; i < w->size.links; i++) {
 		free(w->links[i].paths);
+		free(w->links[i].booked);
+	}
 	free(w->gateways);
 	free(w->links);
 	free(w->paths);

@@ -5,6 +5,7 @@
  *
  *	store.c    desired state: admission, terms, verbs, expiry; survives a restart of control
  *	control.c  facts from reports, machines, intents; all lost at a restart
+ *	moves.c    what control does when links are drained, down or lost
  *	gateway.c  an agent: stream, reports, plan, fail static
  *	events.c   what goes wrong, and what clients ask
  *	check.c    what must hold whatever happens
@@ -36,13 +37,15 @@ struct size {
 
 struct entry { /* of a report */
 	uint32_t path, id, generation;
-	bool is_receiving, is_proved, is_claiming;
+	bool is_receiving, is_proved, is_claiming, has_error;
 };
 
 struct slot { /* of a path at a gateway */
 	uint32_t path, proved_generation;
 	struct intent_path intent;
 	bool is_claiming;
+	bool is_moving;	    /* to the link of its intent, which is not proved yet */
+	uint8_t sends_link; /* number of the link that it sends by */
 	uint64_t answer_ns; /* of the last probe */
 	uint64_t sound_ns;  /* the last time that what it claims had somewhere to go */
 };
@@ -90,13 +93,31 @@ struct gateway_box {
 	uint64_t reach_ns; /* since when it and control could talk */
 };
 
+enum role {
+	ROLE_LINK,
+	ROLE_BACKUP,
+	ROLE_FROM,
+	ROLES
+};
+
+struct booked {
+	uint32_t path;
+	enum role role;
+};
+
 struct link_box {
 	char name[MODEL_NAME_BYTES];
 	struct link spec;
 	uint32_t gateways[2];
 	bool is_cut;
 	uint64_t back_ns;
-	uint32_t *paths, path_count, path_room;
+	uint32_t *paths, path_count, path_room; /* that it carries, or is to carry */
+	struct booked *booked;			/* by all of them, also as backup */
+	uint32_t booked_count, booked_room;
+	/* Control's memory. */
+	uint64_t suspect_ns; /* until then */
+	uint64_t drain_ns;   /* the next look */
+	uint32_t drained;    /* the path that went last in this round; NONE: none yet */
 };
 
 struct news { /* what a gateway said of a path's end */
@@ -112,21 +133,28 @@ struct path_box {
 	uint64_t revision;
 	struct path spec;
 	uint32_t link;
-	struct admission_claim claim;
+	uint32_t links[ROLES]; /* that are booked; NONE: none */
+	/* What is booked there: of buffers what is more than what the roles before it have. */
+	struct admission_claim claims[ROLES];
+	uint32_t restart_generation; /* since then it only moved */
 	/* Control's memory. */
 	bool has_machine;
+	uint64_t move_ns, lost_ns, backup_ns;
+	uint32_t move_generation, returns;
 	uint64_t first_revision; /* that this life of control saw of it */
 	uint64_t stage_revision; /* when its gateways were last to be told something else */
 	struct path_machine machine;
 	struct news news[2];
 	/* The checks'. */
 	uint64_t ready_ns, ending_ns;
+	uint64_t still_ns; /* the last time that it did not move, or could not be expected to */
 	uint64_t wanted_revision; /* since when its gateways may be told of it */
 	struct path_facts facts;  /* that the machine saw last */
 };
 
 struct counts {
 	uint64_t created, refused, modified, moved, released, expired, restarts, deaths, cuts;
+	uint64_t failovers, drained, returned, unprotected;
 	uint64_t unreachable, lines, reports, traces, slowest_ms;
 };
 
@@ -163,6 +191,22 @@ bool store_modify(struct world *w, uint32_t path, const struct path *spec);
 bool store_verb(struct world *w, uint32_t path, enum path_verb verb);
 void store_delete(struct world *w, uint32_t path);
 void store_follow(struct world *w, uint32_t path);
+/* Control gives it another link: as control/io/validate_move.c. */
+enum store_move {
+	STORE_ASKED, /* no move: what the spec asks for */
+	STORE_AWAY,
+	STORE_TO_BACKUP,
+	STORE_RETURN,
+	STORE_NEW_BACKUP,
+};
+/* place.c: the link and the backup (or NONE) for what the spec asks; may_lack: a backup. */
+bool place_path(struct world *w, uint32_t path, const struct path *spec, enum store_move kind,
+		bool may_lack, uint32_t links[2]);
+uint32_t site_of(const struct path *spec, int end);
+struct admission_medium medium_of(const struct link_box *link);
+bool store_move(struct world *w, uint32_t path, enum store_move kind, enum path_move cause);
+/* Both ends proved it. */
+void store_moved(struct world *w, uint32_t path);
 static inline bool path_is_ending(const struct path_box *p)
 {
 	return p->spec.assigned.is_deleting || p->spec.assigned.life == LIFE_EXPIRED;
@@ -179,6 +223,11 @@ void control_restart(struct world *w, uint64_t away_ns);
 void control_open(struct world *w, struct gateway_box *g);
 void control_take(struct world *w, uint32_t gateway);
 void control_touch(struct world *w, const struct path_box *p);
+
+/* moves.c */
+void moves_look(struct world *w, uint32_t path);
+void moves_step(struct world *w);
+void moves_forget(struct world *w);
 
 /* gateway.c */
 void gateway_step(struct world *w, uint32_t gateway);

@@ -20,14 +20,20 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
+#include "dataplane/agent/grace.h"
+#include "dataplane/agent/ruleset_heap.h"
 #include "dataplane/core/user_classifier.h"
 #include "tests/unit/bpf/corpus.h"
 #include "tests/unit/bpf/kernel_home.h"
 
 #define MUTANTS 3000
-#define FLIPS	20
+#define FLIPS	200
+
+/* Paths of 256 pairs of prefixes each: more than the tables have room for at first. */
+#define WIDE_PATHS (KERNEL_SLOT_ROOM / 256 + 1)
 
 static struct kernel_home xdp, tc;
+static struct grace *grace;
 static const struct ruleset *rules;
 
 static uint64_t monotonic_ns(void)
@@ -220,6 +226,66 @@ static void kernel_rules__empty_rules_claim_nothing(void **state)
 	assert_int_equal(verdict_value(v), PATH_A);
 }
 
+static void path_make_wide(struct intent_path *path, uint8_t number)
+{
+	*path = (struct intent_path){.near_count = INTENT_PREFIXES_MAX,
+				     .far_count = INTENT_PREFIXES_MAX,
+				     .match_count = 1,
+				     .match = {{.protocol = PROTOCOL_ANY}}};
+	for (uint8_t i = 0; i < INTENT_PREFIXES_MAX; i++) {
+		const uint8_t near[4] = {172, 16, number, i}, far[4] = {172, 17, number, i};
+
+		path->near[i].len = path->far[i].len = 128;
+		path->near[i].addr = ip_addr_from_v4(near);
+		path->far[i].addr = ip_addr_from_v4(far);
+	}
+}
+
+/* In each slot once: what is written there for good must not depend on how large it was. */
+static void kernel_rules__grow(void **state)
+{
+	static struct intent_path paths[WIDE_PATHS];
+	struct ruleset_claim claims[WIDE_PATHS] = {0};
+	uint8_t frame[PACKET_BYTES];
+	uint32_t len = packet_build(&corpus[0].spec, frame), action;
+	const struct ruleset *wide;
+	verdict_t v;
+
+	(void)state;
+	homes_configure(CLASSIFY_LAN);
+	for (uint8_t i = 0; i < WIDE_PATHS; i++) {
+		path_make_wide(&paths[i], i);
+		claims[i] = (struct ruleset_claim){.path = &paths[i], .handle = 0x07000000u + i};
+	}
+	assert_int_equal(ruleset_heap_build(claims, WIDE_PATHS, &wide), 0);
+	assert_true(ruleset_set_count(wide) > KERNEL_SLOT_ROOM);
+	for (uint32_t i = 0; i < KERNEL_SLOTS; i++) {
+		assert_int_equal(kernel_rules_apply(&xdp.rules, wide), 0);
+		assert_true(kernel_home_run_xdp(&xdp, frame, len, &v, &action));
+		assert_int_equal(v, KERNEL_NO_RULE);
+		assert_int_equal(kernel_rules_apply(&xdp.rules, rules), 0);
+		assert_true(kernel_home_run_xdp(&xdp, frame, len, &v, &action));
+		assert_int_equal(verdict_value(v), PATH_A);
+	}
+	ruleset_heap_free(wide);
+}
+
+/* A slot of which one table was replaced and the other could not be. */
+static void kernel_rules__recover_from_half_a_slot(void **state)
+{
+	uint32_t next = (xdp.rules.slot + 1) % KERNEL_SLOTS, action;
+	uint8_t frame[PACKET_BYTES];
+	uint32_t len = packet_build(&corpus[0].spec, frame);
+	verdict_t v;
+
+	(void)state;
+	homes_configure(CLASSIFY_LAN);
+	assert_true(kernel_slot_open(&xdp.rules.slots[next], next, xdp.rules.tries_fd, -1, 0, 0));
+	assert_int_equal(kernel_rules_apply(&xdp.rules, rules), 0);
+	assert_true(kernel_home_run_xdp(&xdp, frame, len, &v, &action));
+	assert_int_equal(verdict_value(v), PATH_A);
+}
+
 /* A gateway that died (its heartbeat is old) leaves the claimed traffic to the kernel again. */
 static void kernel_rules__old_heartbeat_claims_nothing(void **state)
 {
@@ -312,6 +378,9 @@ static int setup(void **state)
 	rules = corpus_rules(0);
 	if (kernel_home_open_xdp(&xdp) || kernel_home_open_tc(&tc))
 		return -1;
+	grace = grace_create();
+	if (!grace || kernel_rules_warm(&xdp.rules, grace) || kernel_rules_warm(&tc.rules, grace))
+		return -1;
 	return kernel_rules_apply(&xdp.rules, rules) || kernel_rules_apply(&tc.rules, rules);
 }
 
@@ -320,6 +389,7 @@ static int teardown(void **state)
 	(void)state;
 	kernel_home_close(&xdp);
 	kernel_home_close(&tc);
+	grace_destroy(grace);
 	free((void *)(uintptr_t)rules);
 	return 0;
 }
@@ -331,6 +401,8 @@ int main(void)
 		cmocka_unit_test(classify__kernel_agrees_on_mutants),
 		cmocka_unit_test(kernel_rules__flip_under_traffic),
 		cmocka_unit_test(kernel_rules__empty_rules_claim_nothing),
+		cmocka_unit_test(kernel_rules__grow),
+		cmocka_unit_test(kernel_rules__recover_from_half_a_slot),
 		cmocka_unit_test(kernel_rules__old_heartbeat_claims_nothing),
 		cmocka_unit_test(kernel_rules__a_dead_gateway_blocks),
 		cmocka_unit_test(kernel_rules__unconfigured_passes),

@@ -154,6 +154,23 @@ bool oracle_fits(const struct oracle *oracle, const struct oracle_path *path, ui
 	return fits_all(oracle, path, &claim, 0, ADMISSION_RESOURCES);
 }
 
+bool oracle_fits_beside(const struct oracle *oracle, const struct oracle_path *path, uint32_t link)
+{
+	struct oracle_claim first, second;
+
+	oracle_claim(oracle, path, path->link, &first);
+	oracle_claim(oracle, path, link, &second);
+	if (!fits_all(oracle, path, &second, 0, 5))
+		return false;
+	/* The tenant: the rate once, and of each gateway what is most. */
+	for (int end = 2; end < 4; end++) {
+		if (first.resources[end] == second.resources[end])
+			second.amounts[end] -= min_of(second.amounts[end], first.amounts[end]);
+	}
+	second.amounts[5] = first.amounts[5] + second.amounts[2] + second.amounts[3];
+	return fits_all(oracle, path, &second, 5, 1);
+}
+
 bool oracle_is_disjoint(const struct oracle *oracle, uint32_t a, uint32_t b)
 {
 	return a != b && !(oracle->links[a].srlgs & oracle->links[b].srlgs);

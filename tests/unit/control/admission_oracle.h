@@ -64,6 +64,8 @@ void oracle_release(struct oracle *oracle, const struct oracle_path *path);
 bool oracle_is_sound(const struct oracle *oracle);
 
 bool oracle_fits(const struct oracle *oracle, const struct oracle_path *path, uint32_t link);
+/* With a second link beside its own: a gateway of both keeps the larger buffers. */
+bool oracle_fits_beside(const struct oracle *oracle, const struct oracle_path *path, uint32_t link);
 /* The path may go there by its rules; `peers`: links that it must be disjoint from. */
 bool oracle_may_go(const struct oracle *oracle, const struct oracle_path *path, uint32_t link,
 		   const uint32_t *peers, uint32_t peer_count, int current,

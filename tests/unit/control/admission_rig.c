@@ -178,6 +178,8 @@ static void options_make(const struct oracle_path *path)
 		*option = (struct admission_option){.route = route_of(link),
 						    .medium = medium_of(link)};
 		resources_of(path, link, resources);
+		for (int end = 0; end < 2; end++)
+			option->gateways[end] = resources[ADMISSION_BUFFER_A + end];
 		for (uint32_t r = 0; r < ADMISSION_RESOURCES; r++) {
 			if (oracle.limits[resources[r]])
 				option->calendars[r] = &calendars[resources[r]];

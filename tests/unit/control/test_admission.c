@@ -191,24 +191,126 @@ static void decide__says_what_binds_and_when(void **state)
 	assert_int_equal(verdict.at_ns, NOW);
 }
 
-/* Two routes may share a gateway, but then both fit into it. */
-static void pair__counts_what_they_share_twice(void **state)
+/* A gateway that both end at keeps the buffers of the one that carries, the larger ones. */
+static void pair__shares_the_buffers_of_a_gateway(void **state)
 {
-	struct admission_claim claim;
+	struct admission_claim claims[2];
 	uint32_t pair[2];
 	struct world w;
 
 	(void)state;
 	world_make(&w);
-	admission_claim_make(&w.request.ask, &w.options[0].medium, &claim);
-	w.far.limit = 2 * claim.amounts[ADMISSION_BUFFER_Z];
+	w.options[1].medium.rtt_ns = w.options[1].route.rtt_ns = 20 * MS;
+	for (int i = 0; i < 2; i++)
+		admission_claim_make(&w.request.ask, &w.options[i].medium, &claims[i]);
+	w.far.limit = claims[1].amounts[ADMISSION_BUFFER_Z];
 	assert_true(admission_pair(&w.request, w.options, 2, w.scratch, pair));
-	assert_int_equal(pair[0] + pair[1], 1);
+	assert_int_equal(pair[0], 0);
+	assert_int_equal(pair[1], 1);
 	w.far.limit--;
 	assert_false(admission_pair(&w.request, w.options, 2, w.scratch, pair));
 	w.far.limit++;
 	w.rates[1][0].limit = 1;
 	assert_false(admission_pair(&w.request, w.options, 2, w.scratch, pair));
+}
+
+/* The tenant pays for the buffers of both gateways at end A, and for the larger ones at end Z. */
+static void pair__counts_all_buffers_of_the_tenant(void **state)
+{
+	struct admission_claim claims[2];
+	struct calendar quota = {0};
+	bool is_shared[2] = {false, true};
+	uint32_t pair[2];
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	for (uint32_t i = 0; i < 2; i++) {
+		w.options[i].gateways[END_A] = i;
+		w.options[i].calendars[ADMISSION_TENANT_BUFFER] = &quota;
+		admission_claim_make(&w.request.ask, &w.options[i].medium, &claims[i]);
+	}
+	admission_claim_beside(&claims[0], is_shared, &claims[1]);
+	assert_int_equal(claims[1].amounts[ADMISSION_BUFFER_Z], 0);
+	assert_int_equal(claims[1].amounts[ADMISSION_TENANT_RATE], 0);
+	quota.limit =
+		claims[0].amounts[ADMISSION_TENANT_BUFFER] + claims[1].amounts[ADMISSION_BUFFER_A];
+	assert_true(admission_pair(&w.request, w.options, 2, w.scratch, pair));
+	quota.limit--;
+	assert_false(admission_pair(&w.request, w.options, 2, w.scratch, pair));
+}
+
+static enum admission_code decide_pair(struct world *w, uint32_t *second,
+				       struct admission_verdict *verdict)
+{
+	return admission_decide_pair(&w->request, w->options, 2, w->scratch, second, verdict);
+}
+
+static void pair__stays_where_it_is(void **state)
+{
+	struct admission_verdict verdict;
+	uint32_t second = 0;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	w.request.current = 1;
+	w.options[0].route.is_open = w.options[1].route.is_open = false;
+	assert_int_equal(decide_pair(&w, &second, &verdict), ADMISSION_OK);
+	assert_int_equal(verdict.option, 1);
+	assert_int_equal(second, 0);
+	/* A new backup is not looked for among those that are drained. */
+	second = ADMISSION_NO_OPTION;
+	assert_int_equal(decide_pair(&w, &second, &verdict), ADMISSION_NO_DISJOINT);
+}
+
+static void pair__refusals(void **state)
+{
+	static const char risk[1][MODEL_NAME_BYTES] = {"duct"};
+	const struct booking busy = {0, FOREVER, 9500 * MB};
+	struct admission_verdict verdict;
+	uint32_t second = ADMISSION_NO_OPTION;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	for (int i = 0; i < 2; i++) {
+		w.options[i].route.srlgs = risk;
+		w.options[i].route.srlg_count = 1;
+	}
+	assert_int_equal(decide_pair(&w, &second, &verdict), ADMISSION_NO_DISJOINT);
+	assert_int_equal(verdict.offer_count, 0);
+	w.options[1].route.srlg_count = 0;
+	world_book(&w, &w.rates[1][1], 0, &busy);
+	assert_int_equal(decide_pair(&w, &second, &verdict), ADMISSION_NO_BANDWIDTH);
+	assert_int_equal(verdict.option, 1);
+	assert_int_equal(verdict.resource, ADMISSION_RATE_Z);
+}
+
+/* What a path without a second link is offered is no offer for one with two. */
+static void pair__offers_hold(void **state)
+{
+	const struct booking busy = {NOW - SECOND, NOW + 50 * SECOND, 9500 * MB};
+	struct admission_verdict verdict;
+	uint32_t second = ADMISSION_NO_OPTION;
+	struct world w;
+
+	(void)state;
+	world_make(&w);
+	world_book(&w, &w.rates[1][1], 0, &busy);
+	assert_int_equal(decide_pair(&w, &second, &verdict), ADMISSION_NO_BANDWIDTH);
+	assert_int_equal(verdict.offer_count, 2);
+	for (uint32_t i = 0; i < verdict.offer_count; i++) {
+		struct admission_verdict again;
+
+		w.request.ask = verdict.offers[i].ask;
+		second = ADMISSION_NO_OPTION;
+		assert_int_equal(decide_pair(&w, &second, &again), ADMISSION_OK);
+	}
+	assert_int_equal(verdict.offers[0].kind, ADMISSION_OFFER_RATE);
+	assert_true(verdict.offers[0].ask.rate_bps[0] >= 400 * MB);
+	assert_int_equal(verdict.offers[1].kind, ADMISSION_OFFER_START);
+	assert_int_equal(verdict.offers[1].ask.start_ns, NOW + 50 * SECOND);
 }
 
 static void names__of_the_api(void **state)
@@ -240,7 +342,11 @@ int main(void)
 		cmocka_unit_test(decide__stays_where_it_is),
 		cmocka_unit_test(decide__refusal_of_the_one_that_got_furthest),
 		cmocka_unit_test(decide__says_what_binds_and_when),
-		cmocka_unit_test(pair__counts_what_they_share_twice),
+		cmocka_unit_test(pair__shares_the_buffers_of_a_gateway),
+		cmocka_unit_test(pair__counts_all_buffers_of_the_tenant),
+		cmocka_unit_test(pair__stays_where_it_is),
+		cmocka_unit_test(pair__refusals),
+		cmocka_unit_test(pair__offers_hold),
 		cmocka_unit_test(names__of_the_api),
 	};
 

@@ -311,11 +311,8 @@ static void check_pair(void)
 			if (cost >= best || !may_go(&path, b, -1) ||
 			    !oracle_is_disjoint(&oracle, a, b))
 				continue;
-			/* The second beside the first; a quota of 0 is no limit. */
-			oracle_book(&oracle, &first);
-			if (oracle_fits(&oracle, &path, b))
+			if (oracle_fits_beside(&oracle, &first, b))
 				best = cost;
-			oracle_release(&oracle, &first);
 		}
 	}
 	seen.pairs += best != UINT64_MAX;

@@ -33,6 +33,11 @@ static void read__values(void **state)
 	assert_int_equal(read_text("wait=active&timeout=500ms", TAKES_WAIT, KIND_PATH), 0);
 	assert_int_equal(query.wait_states, 1u << PATH_ACTIVE);
 	assert_int_equal(query.wait_ns, 500000000);
+	assert_int_equal(read_text("wait=failed&timeout=1s", TAKES_BODY | TAKES_WAIT, KIND_CLUSTER),
+			 0);
+	assert_int_equal(query.wait_states, 1u << PATH_FAILED);
+	assert_int_equal(read_text("limit=3", TAKES_PAGE, KIND_SITE), 0);
+	assert_int_equal(query.limit, 3);
 	assert_int_equal(read_text("limit=7&label=a%3db%26c&state=failed&state=active", TAKES_LIST,
 				   KIND_PATH),
 			 0);
@@ -58,6 +63,9 @@ static void read__refused(void **state)
 		{"wait=gone", TAKES_WAIT, KIND_PATH},
 		{"wait=active", TAKES_WAIT, KIND_SITE},
 		{"timeout=601s", TAKES_WAIT, KIND_PATH},
+		{"timeout=1s", TAKES_WAIT, KIND_LINK},
+		{"label=x", TAKES_PAGE, KIND_SITE},
+		{"wait=active", TAKES_KEY, KIND_PATH},
 		{"limit=1", TAKES_WAIT, KIND_PATH},
 		{"limit=+1", TAKES_LIST, KIND_PATH},
 		{"limit=99999999999", TAKES_LIST, KIND_PATH},

@@ -197,6 +197,49 @@ static void digest__what_needs_a_new_proof(void **state)
 	assert_true(digest_of(&ctx) != before);
 }
 
+static uint64_t flow_digest_of(struct path_context *ctx)
+{
+	uint64_t digest = 0;
+
+	assert_int_equal(intent_plan_flow_digest(ctx, &digest), 0);
+	return digest;
+}
+
+/* What gateways change in place: the tunnel. The gateways themselves, and the traffic, they do not.
+ */
+static void flow_digest__all_but_the_tunnel(void **state)
+{
+	struct path_context ctx = context();
+	uint64_t whole = digest_of(&ctx), flow = flow_digest_of(&ctx);
+
+	(void)state;
+	link_ab.id = 10;
+	ip_addr_parse("10.200.7.1", &gateways[0].ports[0].addresses[0]);
+	assert_true(digest_of(&ctx) != whole);
+	assert_true(flow_digest_of(&ctx) == flow);
+	path.class = 1;
+	assert_true(flow_digest_of(&ctx) != flow);
+	path.class = 0;
+	model_name_set(link_ab.ends[END_Z].gateway, "gw-c");
+	assert_true(flow_digest_of(&ctx) != flow);
+}
+
+static void plan__rates_of_a_move(void **state)
+{
+	struct path_context ctx = context();
+	struct path old = path;
+	struct intent_path a;
+
+	(void)state;
+	old.rate_bps[END_A] = 60;
+	old.max_bps[END_Z] = 70;
+	path_move_begin(&path, &old, MOVE_ASKED);
+	assert_int_equal(intent_plan_path(&ctx, END_A, STAGE_CLAIM, &a), 0);
+	assert_int_equal(a.rate_bps, 60);
+	assert_int_equal(a.max_bps, 100);
+	assert_int_equal(a.peer_max_bps, 70);
+}
+
 static void phase__none_without_intent(void **state)
 {
 	(void)state;
@@ -215,6 +258,8 @@ int main(void)
 		cmocka_unit_test_setup(plan__own_prefixes_win, setup),
 		cmocka_unit_test_setup(plan__missing_port_or_address, setup),
 		cmocka_unit_test_setup(digest__what_needs_a_new_proof, setup),
+		cmocka_unit_test(flow_digest__all_but_the_tunnel),
+		cmocka_unit_test(plan__rates_of_a_move),
 		cmocka_unit_test(phase__none_without_intent),
 	};
 

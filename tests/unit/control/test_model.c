@@ -104,6 +104,55 @@ static struct gateway_port port(const char *a, const char *b)
 	return made;
 }
 
+static void protection__names(void **state)
+{
+	(void)state;
+	assert_int_equal(model_protection_find("none"), PROTECTION_NONE);
+	assert_int_equal(model_protection_find("1:1"), PROTECTION_ONE_TO_ONE);
+	assert_int_equal(model_protection_find("spray"), PROTECTION_COUNT);
+	assert_string_equal(model_protection_name(PROTECTION_ONE_TO_ONE), "1:1");
+	for (uint8_t move = 0; move < MOVE_COUNT; move++)
+		assert_non_null(model_move_name(move));
+}
+
+/* Neither tunnel gets more than it has room for. */
+static void move__takes_the_lower_rates(void **state)
+{
+	struct path old = {.rate_bps = {10, 40}, .max_bps = {20, 80}};
+	struct path path = {.rate_bps = {30, 20}, .max_bps = {30, 90}};
+
+	(void)state;
+	path.assigned.generation = 5;
+	model_name_set(path.assigned.from, "l1");
+	assert_ptr_equal(path_rates_now(&path), path.rate_bps);
+	path_move_begin(&path, &old, MOVE_ASKED);
+	assert_true(path_is_moving(&path));
+	assert_int_equal(path_rates_now(&path)[END_A], 10);
+	assert_int_equal(path_rates_now(&path)[END_Z], 20);
+	assert_int_equal(path_max_now(&path)[END_A], 20);
+	assert_int_equal(path_max_now(&path)[END_Z], 80);
+	/* Changed meanwhile, by what it has now. */
+	old = path;
+	path.rate_bps[END_A] = 5;
+	path_move_begin(&path, &old, MOVE_ASKED);
+	assert_int_equal(path_rates_now(&path)[END_A], 5);
+	path_move_end(&path);
+	assert_false(path_is_moving(&path) || path.assigned.from[0]);
+	assert_int_equal(path.assigned.generation, 6);
+	assert_int_equal(path_rates_now(&path)[END_A], 5);
+}
+
+/* Then its gateways have nothing to take over at its end. */
+static void move__same_rates_same_generation(void **state)
+{
+	struct path path = {.rate_bps = {10, 40}, .max_bps = {20, 80}};
+
+	(void)state;
+	path_move_begin(&path, &path, MOVE_DRAIN);
+	path_move_end(&path);
+	assert_int_equal(path.assigned.generation, 0);
+}
+
 static void family_choose__table(void **state)
 {
 	const struct gateway_port v4 = port("10.0.0.1", NULL), v6 = port("fd00::1", NULL);
@@ -139,6 +188,9 @@ int main(void)
 		cmocka_unit_test(class_find__built_in),
 		cmocka_unit_test(when_down__names),
 		cmocka_unit_test(admin__names),
+		cmocka_unit_test(protection__names),
+		cmocka_unit_test(move__takes_the_lower_rates),
+		cmocka_unit_test(move__same_rates_same_generation),
 		cmocka_unit_test(family_choose__table),
 	};
 

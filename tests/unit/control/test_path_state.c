@@ -38,7 +38,8 @@ struct step {
 	enum path_cause cause;
 	uint8_t cause_end;
 	uint8_t life, expiry;
-	bool is_early, is_awaited;
+	bool is_early, is_awaited, is_moving;
+	uint32_t move_generation; /* 0: that of the proof */
 };
 
 static void settle(struct path_machine *machine, const struct path_facts *facts)
@@ -73,6 +74,9 @@ static void run(const struct step *steps, size_t count)
 			.expiry = steps[i].expiry,
 			.is_early = steps[i].is_early,
 			.is_awaited = steps[i].is_awaited,
+			.is_moving = steps[i].is_moving,
+			.move_generation = steps[i].move_generation ? steps[i].move_generation
+								    : steps[i].proof_generation,
 		};
 
 		settle(&machine, &facts);
@@ -135,6 +139,90 @@ static void poll__new_proof_and_old_generation(void **state)
 
 	(void)state;
 	RUN(steps);
+}
+
+/* The old tunnel carries until both ends have proved the new one. */
+static void poll__moves_while_it_carries(void **state)
+{
+	static const struct step steps[] = {
+		{"FRPC", "FRPC", 1, 1, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_PROVED, 0},
+		/* Told, but not heard of it yet; then applied, one after the other. */
+		{"FRPC", "FRPC", 1, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true},
+		{"FRC", "FRC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true},
+		{"FRPC", "FRC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true},
+		/* Neither tunnel, or nobody there: nothing carries. */
+		{"FRC", "FRPC", 1, 2, false, STAGE_CLAIM, PATH_DEGRADED, CAUSE_NOT_RECEIVING, 0,
+		 .is_moving = true},
+		{"FRCE", "FRC", 2, 2, false, STAGE_CLAIM, PATH_DEGRADED, CAUSE_ERROR, 0,
+		 .is_moving = true},
+		{"FRC", "", 2, 2, false, STAGE_CLAIM, PATH_DEGRADED, CAUSE_NOT_CONNECTED, 1,
+		 .is_moving = true},
+		{"FRPC", "FRPC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true},
+		{"FRPC", "FRPC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_PROVED, 0},
+	};
+	/* Sent back: a gateway that has not heard of it is still carried by the old tunnel. */
+	static const struct step back[] = {
+		{"FRPC", "FRPC", 1, 1, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_PROVED, 0},
+		{"FRC", "FRC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true},
+		{"FRC", "FRC", 2, 3, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true, .move_generation = 2},
+		{"FRPC", "FRC", 3, 3, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true, .move_generation = 2},
+	};
+	/* Its gateways claim by the word of an earlier control. */
+	static const struct step restarted[] = {
+		{"FRC", "FRC", 2, 2, false, STAGE_CLAIM, PATH_ACTIVE, CAUSE_MOVING, 0,
+		 .is_moving = true},
+	};
+
+	(void)state;
+	RUN(steps);
+	RUN(back);
+	RUN(restarted);
+}
+
+static void moved__when_both_proved(void **state)
+{
+	struct path_facts facts = {.proof_generation = 2, .is_moving = true};
+
+	(void)state;
+	facts.ends[0] = facts.ends[1] = end("FRPC", 2);
+	assert_true(path_has_moved(&facts));
+	facts.ends[1] = end("FRPC", 1);
+	assert_false(path_has_moved(&facts) || path_is_tried(&facts));
+	facts.ends[1] = end("FRC", 2);
+	assert_false(path_has_moved(&facts));
+	assert_true(path_is_tried(&facts));
+	facts.ends[1] = end("FRPC", 2);
+	facts.is_moving = false;
+	assert_false(path_has_moved(&facts));
+}
+
+static void lost__when_an_end_gets_no_probe(void **state)
+{
+	struct path_facts facts = {.proof_generation = 1};
+	struct path_machine machine = {.stage = STAGE_CLAIM};
+
+	(void)state;
+	facts.ends[0] = facts.ends[1] = end("FRPC", 1);
+	assert_false(path_is_lost(&machine, &facts));
+	facts.ends[1] = end("FRC", 1);
+	assert_true(path_is_lost(&machine, &facts));
+	/* A gateway that control does not hear may well carry: the other one knows. */
+	facts.ends[1] = end("", 1);
+	assert_false(path_is_lost(&machine, &facts));
+	facts.ends[0] = end("FRC", 1);
+	assert_true(path_is_lost(&machine, &facts));
+	/* Control has just started, and its gateways go on. */
+	machine.stage = STAGE_RECEIVE;
+	assert_true(path_is_lost(&machine, &facts));
+	facts.ends[0] = end("FR", 1);
+	assert_false(path_is_lost(&machine, &facts));
 }
 
 static void poll__error_fails_until_it_clears(void **state)
@@ -491,6 +579,9 @@ int main(void)
 		cmocka_unit_test(poll__to_active_and_released),
 		cmocka_unit_test(poll__silence_degrades_and_heals),
 		cmocka_unit_test(poll__new_proof_and_old_generation),
+		cmocka_unit_test(poll__moves_while_it_carries),
+		cmocka_unit_test(moved__when_both_proved),
+		cmocka_unit_test(lost__when_an_end_gets_no_probe),
 		cmocka_unit_test(poll__error_fails_until_it_clears),
 		cmocka_unit_test(poll__silent_end_cannot_hold_a_deletion),
 		cmocka_unit_test(poll__waits_for_both_certificates),

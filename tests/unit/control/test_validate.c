@@ -106,10 +106,46 @@ static void fill_path(struct world *world, struct object *object, uint32_t numbe
 		path->start_ns = world->begin_ns + (1 + first) * SLOT_NS;
 	if (pick(world, 2))
 		path->end_ns = world->begin_ns + (2 + first + pick(world, 3)) * SLOT_NS;
+	if (!pick(world, 3))
+		path->protection = PROTECTION_ONE_TO_ONE;
+	if (!pick(world, 6))
+		name_of(path->pin, 'l', pick(world, LINKS));
 	if (!pick(world, 4))
 		name_of(path->diverse_from, 'p', pick(world, PATHS));
 	path->is_manual = !pick(world, 5);
 	path->hold_ns = path->is_manual ? PATH_HOLD_MAX_NS : 0;
+}
+
+/* Of all that move: their gateways proved the new link. */
+static void end_moves(struct draft *draft)
+{
+	for (const struct object *at = draft_next(draft, KIND_PATH, ""); at;
+	     at = draft_next(draft, KIND_PATH, at->name)) {
+		if (path_is_moving(&at->path))
+			path_move_end(&draft_edit(draft, KIND_PATH, at->name)->path);
+	}
+}
+
+/* What control does by itself: paths leave a link, go to their backup, or back. */
+static void move(struct world *world, struct draft *draft, uint32_t action, const char *path)
+{
+	static const enum move_kind kinds[] = {MOVE_TO_BACKUP, MOVE_RETURN, MOVE_NEW_BACKUP};
+	struct move_request request = {.kind = MOVE_AWAY, .cause = MOVE_DRAIN};
+	bool is_single = pick(world, 2);
+	char link[MODEL_NAME_BYTES];
+	struct link_drain drain;
+	struct path_moved moved;
+
+	name_of(link, 'l', pick(world, LINKS));
+	if (action == 22) {
+		end_moves(draft);
+	} else if (action == 23) {
+		request.kind = kinds[pick(world, 3)];
+		validate_move(draft, path, &request, &moved);
+	} else {
+		assert_true(validate_drain(draft, link, NULL, is_single, &request, &drain));
+		free(drain.items);
+	}
 }
 
 /* The same request to one of the stores; code "" when it was taken. */
@@ -119,7 +155,7 @@ static void ask(struct world *world, int which, const char **code, struct object
 	struct draft draft = draft_begin(rig->store);
 	struct problem problem = {0};
 	char name[MODEL_NAME_BYTES];
-	uint32_t number = pick(world, PATHS), action = pick(world, 20);
+	uint32_t number = pick(world, PATHS), action = pick(world, 24);
 	struct rig_ticket ticket = {0};
 
 	rig_ticket_init(&ticket);
@@ -129,6 +165,8 @@ static void ask(struct world *world, int which, const char **code, struct object
 		name_of(name, 'l', pick(world, LINKS));
 		draft_edit(&draft, KIND_LINK, name)->link.capacity_bps =
 			CAPACITY / (1 + pick(world, 3));
+	} else if (action >= 20) {
+		move(world, &draft, action, name);
 	} else if (action < 5) {
 		if (draft_get(&draft, KIND_PATH, name))
 			draft_delete(&draft, KIND_PATH, name);
@@ -137,7 +175,7 @@ static void ask(struct world *world, int which, const char **code, struct object
 	}
 	/* Deletions of paths are the machines' affair: no rule stands in their way. */
 	*code = "";
-	if (action >= 5 || action == 0)
+	if ((action >= 5 && action < 20) || action == 0)
 		*code = validate_draft(&draft, &problem) ? "" : problem.code;
 	if (!**code) {
 		assert_int_equal(draft_commit(&draft, &ticket.ticket), 0);
@@ -154,6 +192,27 @@ static bool is_booked(const struct path *path, uint64_t at_ns)
 	return path->start_ns <= at_ns && (!path->end_ns || path->end_ns > at_ns);
 }
 
+/*
+ * What it takes of the link: with its rates, or while it moves away those of meanwhile. NULL:
+ * nothing, or it has to leave because the link has become too narrow for it.
+ */
+static const uint64_t *rates_on(const struct path *path, const char *link)
+{
+	const struct path_assignment *assigned = &path->assigned;
+
+	if (!strcmp(assigned->link, link) || !strcmp(assigned->backup, link))
+		return path->rate_bps;
+	if (assigned->move == MOVE_GROUND || strcmp(assigned->from, link) != 0)
+		return NULL;
+	return path_rates_now(path);
+}
+
+/* What moves away is booked for no longer than it was when it began to. */
+static uint64_t end_on(const struct path *path, const char *link)
+{
+	return rates_on(path, link) == path->rate_bps ? path->end_ns : path->assigned.move_end_ns;
+}
+
 /* Counted path by path, at an instant. */
 static void check_link(struct store *store, const struct object *link, uint64_t at_ns)
 {
@@ -164,12 +223,15 @@ static void check_link(struct store *store, const struct object *link, uint64_t 
 	     at = store_next(store, KIND_PATH, at->name)) {
 		const struct path *path = &at->path;
 		const struct admission_medium medium = {.rtt_ns = link->link.rtt_ns};
+		const uint64_t *rate_bps = rates_on(path, link->name);
+		/* Gateway gN is at site sN. */
+		int is_reversed = link->link.ends[0].gateway[1] != path->ends[0].site[1];
 
-		if (strcmp(path->assigned.link, link->name) != 0 || !is_booked(path, at_ns))
+		if (!rate_bps || !is_booked(path, at_ns) ||
+		    (end_on(path, link->name) && end_on(path, link->name) <= at_ns))
 			continue;
 		for (int end = 0; end < 2; end++)
-			used[end ^ path->assigned.is_reversed] +=
-				admission_wire_bps(&medium, path->rate_bps[end]);
+			used[end ^ is_reversed] += admission_wire_bps(&medium, rate_bps[end]);
 	}
 	assert_true(used[0] <= limit && used[1] <= limit);
 }
@@ -201,6 +263,19 @@ static void check_gateway(struct store *store, const struct object *gateway, uin
 		assert_true(used <= gateway->gateway.buffer_bytes);
 }
 
+static bool is_named(const char *a, const char *b)
+{
+	return a[0] && !strcmp(a, b);
+}
+
+/* Nor are a path's own two links one. */
+static void check_apart(const struct path_assignment *a, const struct path_assignment *b)
+{
+	assert_false(is_named(a->backup, a->link));
+	assert_false(is_named(a->backup, b->link) || is_named(a->backup, b->backup) ||
+		     is_named(a->link, b->link) || is_named(a->link, b->backup));
+}
+
 static void check_diverse(struct store *store)
 {
 	for (const struct object *at = store_next(store, KIND_PATH, ""); at;
@@ -208,7 +283,7 @@ static void check_diverse(struct store *store)
 		const struct object *other = store_get(store, KIND_PATH, at->path.diverse_from);
 
 		if (other && strcmp(other->name, at->name) != 0)
-			assert_string_not_equal(other->path.assigned.link, at->path.assigned.link);
+			check_apart(&at->path.assigned, &other->path.assigned);
 	}
 }
 

@@ -295,6 +295,41 @@ static void report__one_at_a_time_newest_next(void **state)
 	assert_string_equal(fixture->last_report, "three");
 }
 
+static void answer_report(struct fixture *fixture, int status)
+{
+	peer_respond(fixture->report, status, true);
+	push(fixture, "\n"); /* sends the answer, too */
+}
+
+/* A line each, when the one before was taken; what follows one that was refused is dropped. */
+static void report__in_parts(void **state)
+{
+	struct fixture *fixture = *state;
+
+	open_channel(fixture, 0);
+	turn_until(fixture, &fixture->streams, 1);
+	push(fixture, LINE(1, 1));
+	turn_until(fixture, &fixture->intents, 1);
+	fixture->hold_reports = true;
+	assert_int_equal(channel_report(fixture->channel, "one\ntwo\nthree"), 0);
+	for (int part = 1; part <= 3; part++) {
+		static const char *const parts[] = {"one", "two", "three"};
+
+		turn_until(fixture, &fixture->reports, part);
+		turn_some(fixture);
+		assert_int_equal(fixture->reports, part);
+		assert_string_equal(fixture->last_report, parts[part - 1]);
+		answer_report(fixture, 204);
+	}
+	turn_some(fixture);
+	assert_int_equal(channel_report(fixture->channel, "four\nfive"), 0);
+	turn_until(fixture, &fixture->reports, 4);
+	assert_int_equal(channel_report(fixture->channel, "six"), 0);
+	answer_report(fixture, 409);
+	turn_until(fixture, &fixture->reports, 5);
+	assert_string_equal(fixture->last_report, "six");
+}
+
 static void destroy__inside_callbacks(void **state)
 {
 	struct fixture *fixture = *state;
@@ -345,6 +380,7 @@ int main(void)
 		CASE(stream__ended_by_server),
 		CASE(stream__silence_leads_to_a_new_connection),
 		CASE(report__one_at_a_time_newest_next),
+		CASE(report__in_parts),
 		CASE(destroy__inside_callbacks),
 		CASE(create__bad_url),
 	};

@@ -126,13 +126,15 @@ static void parse__tls(void **state)
 	char error[200] = "";
 
 	(void)state;
-	if (parse(TOP "control: {url: 'https://c:1', ca: /a, cert: /b, key: /c}\nports:\n" LAN WAN,
+	if (parse(TOP "control: {url: 'https://c:1', ca: /a, cert: /b, key: /c, crl: /d}\n"
+		      "ports:\n" LAN WAN,
 		  &config, error, sizeof(error)))
 		fail_msg("%s", error);
 	assert_string_equal(config.control_url, "https://c:1");
 	assert_string_equal(config.control_ca, "/a");
 	assert_string_equal(config.control_cert, "/b");
 	assert_string_equal(config.control_key, "/c");
+	assert_string_equal(config.control_crl, "/d");
 	config_free(&config);
 }
 
@@ -216,7 +218,7 @@ static void parse__bad_top(void **state)
 		{TOP "control:\n  url: https://a:1\n", "f:2: control: https needs the files"},
 		{TOP "control:\n  url: https://a\n", "f:3: control.url: 'https://a' is not of"},
 		{TOP "control:\n  ca: x\n", "f:3: control.ca: 'x' is not an absolute path"},
-		{TOP "control:\n  ca: /x\n", "f:2: control: ca, cert and key are for https"},
+		{TOP "control:\n  ca: /x\n", "f:2: control: ca, cert, key and crl are for https"},
 		{TOP "control:\n  url: https://a:1\n  ca: /x\n  cert: /y\n",
 		 "f:2: control: https needs the files"},
 		{TOP "control:\n  url: http://a\n", "f:3: control.url: 'http://a' is not of"},

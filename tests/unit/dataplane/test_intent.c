@@ -371,6 +371,22 @@ static void change_peer(struct intent_path *path)
 {
 	path->peer_addr = addr("10.200.0.9");
 }
+static void change_udp_port(struct intent_path *path)
+{
+	path->peer_udp_port++;
+}
+static void change_link_id(struct intent_path *path)
+{
+	path->link_id++;
+}
+static void change_gateway(struct intent_path *path)
+{
+	strcpy(path->peer, "gw-c");
+}
+static void change_lanes(struct intent_path *path)
+{
+	path->peer_lanes++;
+}
 static void change_local(struct intent_path *path)
 {
 	path->local_addr = addr("10.200.0.9");
@@ -430,7 +446,7 @@ static void intent_path_same__table(void **state)
 	static const struct {
 		const char *what;
 		void (*change)(struct intent_path *path);
-		bool identity, settings;
+		bool identity, settings, moves;
 	} table[] = {
 		{"generation", change_generation, true, false},
 		{"rate", change_rate, true, false},
@@ -441,11 +457,15 @@ static void intent_path_same__table(void **state)
 		{"link round trip", change_rtt, true, false},
 		{"link capacity", change_link, true, false},
 		{"certificate", change_certificate, true, false},
-		{"peer", change_peer, false, false},
-		{"local", change_local, false, false},
+		{"peer", change_peer, false, false, true},
+		{"UDP port", change_udp_port, false, false, true},
+		{"link", change_link_id, false, false, true},
+		{"gateway", change_gateway, false, false},
+		{"lanes", change_lanes, false, false},
+		{"local", change_local, false, false, true},
 		{"near", change_near, false, false},
 		{"far", change_far, false, false},
-		{"port", change_port, false, false},
+		{"port", change_port, false, false, true},
 		{"match", change_match, false, false},
 		{"range", change_range, false, false},
 		{"class", change_class, false, false},
@@ -461,6 +481,11 @@ static void intent_path_same__table(void **state)
 		if (intent_path_same_identity(&a, &b) != table[i].identity ||
 		    intent_path_same_settings(&a, &b) != table[i].settings)
 			fail_msg("%s", table[i].what);
+		/* Not without a word of its own. */
+		assert_false(intent_path_moves(&a, &b));
+		b.generation = a.generation + 1;
+		if (intent_path_moves(&a, &b) != table[i].moves)
+			fail_msg("%s: moves", table[i].what);
 	}
 }
 

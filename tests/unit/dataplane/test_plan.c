@@ -14,7 +14,7 @@
 
 #define PATHS_MAX 12
 
-/* "unclaim 1, update! 1, claim 1": the ! marks a restart. */
+/* "unclaim 1, update! 1, claim 1": the ! marks a restart, a > a move to another link. */
 static void plan_text(const struct intent *old, const struct intent *new, uint32_t max, char *text,
 		      size_t size)
 {
@@ -27,9 +27,10 @@ static void plan_text(const struct intent *old, const struct intent *new, uint32
 	plan_init(&plan, old, new);
 	while ((count = plan_next(&plan, out, max)) > 0) {
 		for (uint32_t i = 0; i < count; i++)
-			used += (size_t)snprintf(text + used, size - used, "%s%s%s %u",
+			used += (size_t)snprintf(text + used, size - used, "%s%s%s%s %u",
 						 used ? ", " : "", plan_action_name(out[i].type),
-						 out[i].restart ? "!" : "", out[i].path->id);
+						 out[i].restart ? "!" : "", out[i].move ? ">" : "",
+						 out[i].path->id);
 	}
 }
 
@@ -47,6 +48,32 @@ static struct intent_path moved(uint8_t phase)
 	struct intent_path path = with(phase, 2);
 
 	path.peer_addr.bytes[15]++;
+	return path;
+}
+
+/* The new tunnel as no word of its own. */
+static struct intent_path shifted(uint8_t phase)
+{
+	struct intent_path path = moved(phase);
+
+	path.generation = 1;
+	return path;
+}
+
+static struct intent_path elsewhere(uint8_t phase)
+{
+	struct intent_path path = moved(phase);
+
+	strcpy(path.peer, "gw-c");
+	return path;
+}
+
+/* Another link, and there the far LAN takes more. */
+static struct intent_path moved_wider(uint8_t phase)
+{
+	struct intent_path path = moved(phase);
+
+	path.far_lan_mtu = 9000;
 	return path;
 }
 
@@ -96,11 +123,24 @@ static void plan_next__one_path(void **state)
 		{"generation, to prove", with(PHASE_CLAIM, 1), with(PHASE_RECEIVE, 2), "update 1"},
 		{"generation, drain", with(PHASE_CLAIM, 1), with(PHASE_DRAIN, 2),
 		 "update 1, unclaim 1"},
-		{"moved, idle", with(PHASE_RECEIVE, 1), moved(PHASE_RECEIVE), "update! 1"},
-		{"moved", with(PHASE_CLAIM, 1), moved(PHASE_RECEIVE), "unclaim 1, update! 1"},
-		{"moved, proved", with(PHASE_CLAIM, 1), moved(PHASE_CLAIM),
+		{"moved, idle", with(PHASE_RECEIVE, 1), moved(PHASE_RECEIVE), "update> 1"},
+		{"moved, to prove", with(PHASE_CLAIM, 1), moved(PHASE_RECEIVE), "update> 1"},
+		{"moved", with(PHASE_CLAIM, 1), moved(PHASE_CLAIM), "update> 1"},
+		{"moved, then claims", with(PHASE_RECEIVE, 1), moved(PHASE_CLAIM),
+		 "update> 1, claim 1"},
+		{"moved, drain", with(PHASE_CLAIM, 1), moved(PHASE_DRAIN), "update> 1, unclaim 1"},
+		{"moved, far MTU", with(PHASE_CLAIM, 1), moved_wider(PHASE_CLAIM),
+		 "update> 1, claim 1"},
+		{"other gateway, idle", with(PHASE_RECEIVE, 1), elsewhere(PHASE_RECEIVE),
+		 "update! 1"},
+		{"other gateway", with(PHASE_CLAIM, 1), elsewhere(PHASE_RECEIVE),
+		 "unclaim 1, update! 1"},
+		{"other gateway, proved", with(PHASE_CLAIM, 1), elsewhere(PHASE_CLAIM),
 		 "unclaim 1, update! 1, claim 1"},
-		{"moved, drain", with(PHASE_CLAIM, 1), moved(PHASE_DRAIN), "unclaim 1, update! 1"},
+		{"other gateway, drain", with(PHASE_CLAIM, 1), elsewhere(PHASE_DRAIN),
+		 "unclaim 1, update! 1"},
+		{"other tunnel, same generation", with(PHASE_CLAIM, 1), shifted(PHASE_RECEIVE),
+		 "unclaim 1, update! 1"},
 		{"far MTU", with(PHASE_CLAIM, 1), wider(PHASE_CLAIM), "update 1, claim 1"},
 		{"far MTU, idle", with(PHASE_RECEIVE, 1), wider(PHASE_RECEIVE), "update 1"},
 		{"other id", with(PHASE_CLAIM, 1), renumbered(PHASE_RECEIVE),
@@ -189,6 +229,8 @@ static void random_path(struct intent *intent, uint32_t number)
 	path->far_lan_mtu += roll(4) == 0;
 	path->when_down = (uint8_t)roll(2);
 	path->peer_addr.bytes[15] = (uint8_t)(2 + (roll(4) == 0));
+	path->link_id = (uint8_t)(1 + (roll(4) == 0));
+	path->peer[3] = roll(8) ? 'b' : 'c';
 	path->near_count = (uint8_t)(1 + (roll(4) > 0));
 	path->match[0].ranges[0].last = (uint16_t)(5998 + (roll(4) > 0));
 	intent->path_count++;
@@ -228,9 +270,11 @@ static void model_apply(struct model *model, const struct plan_action *action)
 		break;
 	case ACTION_PATH_UPDATE:
 		assert_true(receives);
-		/* What claims keeps its tunnel and selectors under it. */
+		/* What claims keeps its gateway and selectors under it. */
 		assert_false(action->restart && claims);
-		assert_int_equal(!action->restart,
+		assert_int_equal(action->move,
+				 intent_path_moves(&model->slots[id].path, action->path));
+		assert_int_equal(!action->restart && !action->move,
 				 intent_path_same_identity(&model->slots[id].path, action->path));
 		model->slots[id].path = *action->path;
 		break;
@@ -251,6 +295,15 @@ static void model_apply(struct model *model, const struct plan_action *action)
 	}
 }
 
+static bool same_claim(const struct intent_path *claim, const struct intent_path *path)
+{
+	struct intent_path there = *claim;
+
+	there.link_id = path->link_id;
+	there.peer_addr = path->peer_addr;
+	return intent_path_same_identity(&there, path);
+}
+
 static void model_check(const struct model *model, const struct intent *intent)
 {
 	uint32_t receiving = 0;
@@ -263,7 +316,8 @@ static void model_check(const struct model *model, const struct intent *intent)
 		assert_true(intent_path_same_settings(&model->slots[path->id].path, path));
 		assert_int_equal(model->slots[path->id].claims, claims);
 		if (claims) {
-			assert_true(intent_path_same_identity(&model->slots[path->id].claim, path));
+			/* A move of what claims changes no rule. */
+			assert_true(same_claim(&model->slots[path->id].claim, path));
 			assert_int_equal(model->slots[path->id].claim.far_lan_mtu,
 					 path->far_lan_mtu);
 			assert_int_equal(model->slots[path->id].claim.when_down, path->when_down);

@@ -184,6 +184,15 @@ static void probe_set_generation__starts_over(void **state)
 	assert_false(probe_is_proved(&p));
 }
 
+static void probe_is_answered__what_it_has_had(void **state)
+{
+	(void)state;
+	assert_false(probe_is_answered(3, 5, 2));
+	assert_true(probe_is_answered(3, 5, 3));
+	assert_true(probe_is_answered(3, 5, 5));
+	assert_false(probe_is_answered(3, 5, 6));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +204,7 @@ int main(void)
 		cmocka_unit_test(probe_on_echo__long_round_trip),
 		cmocka_unit_test(probe_on_echo__refuses),
 		cmocka_unit_test(probe_set_generation__starts_over),
+		cmocka_unit_test(probe_is_answered__what_it_has_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,22 @@ static const struct wire_data whole_view = {
 	.prev = 0x515253,
 };
 
+/* The second of three parts, of four bytes each but the last, of a unit of ten. */
+static const uint8_t part_image[] = {
+	9, 5, 0, 4, 0x41, 0x42, 0x43, 0x44, 0x51, 0x52, 0x53, 0,
+	1, 1, 0, 0, 0,	  10,	3,    0,    'e',  'f',	'g',  'h',
+};
+static const struct wire_part part_view = {
+	.data = {.class = 5,
+		 .frag_count = 1,
+		 .length_bytes = 10,
+		 .seq = 0x41424344,
+		 .prev = 0x515253},
+	.length_bytes = 4,
+	.index = 1,
+	.count = 3,
+};
+
 static const uint8_t probe_image[WIRE_PROBE_BYTES] = {
 	4,    0,    0,	  0,	1,    2,    3,	  4,	0x11, 0x12, 0x13, 0x14,
 	0x15, 0x16, 0x17, 0x18, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28,
@@ -153,6 +169,60 @@ static void wire_probe_write__image(void **state)
 	assert_memory_equal(bytes + 1, probe_image + 1, sizeof(bytes) - 1);
 }
 
+static void wire_part__image(void **state)
+{
+	uint8_t bytes[WIRE_PART_BYTES];
+	struct wire_cursor cursor;
+	struct wire_frame f;
+
+	(void)state;
+	memset(bytes, 0xee, sizeof(bytes));
+	wire_part_write(bytes, &part_view);
+	assert_memory_equal(bytes, part_image, sizeof(bytes));
+	wire_cursor_init(&cursor, part_image, sizeof(part_image));
+	assert_int_equal(wire_frame_next(&cursor, &f), 1);
+	assert_int_equal(f.type, WIRE_PART);
+	assert_int_equal(f.part.data.length_bytes, 10);
+	assert_int_equal(f.part.data.seq, part_view.data.seq);
+	assert_int_equal(f.part.data.prev, part_view.data.prev);
+	assert_int_equal(f.part.data.class, 5);
+	assert_int_equal(f.part.length_bytes, 4);
+	assert_int_equal(f.part.index, 1);
+	assert_int_equal(f.part.count, 3);
+	assert_ptr_equal(f.part.data.payload, part_image + WIRE_PART_BYTES);
+	assert_int_equal(wire_frame_next(&cursor, &f), 0);
+}
+
+static void wire_frame_next__refuses_parts(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t len, at;
+		uint8_t value;
+	} cases[] = {
+		{"header cut", 19, 0, 9},      {"payload cut", 23, 0, 9},
+		{"class", 24, 1, CLASS_COUNT}, {"no payload", 24, 3, 0},
+		{"reserved", 24, 19, 1},       {"count 1", 24, 18, 1},
+		{"count 0", 24, 18, 0},	       {"too many", 24, 18, WIRE_PART_MAX + 1},
+		{"index = count", 24, 13, 3},  {"all of the unit", 24, 17, 4},
+		{"past the unit", 24, 17, 7},  {"not the last, and nothing behind it", 24, 17, 8},
+		{"no unit", 24, 17, 0},	       {"fragment count 0", 24, 12, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t bytes[sizeof(part_image)];
+		struct wire_cursor cursor;
+		struct wire_frame f;
+
+		memcpy(bytes, part_image, sizeof(bytes));
+		bytes[cases[i].at] = cases[i].value;
+		wire_cursor_init(&cursor, bytes, cases[i].len);
+		if (wire_frame_next(&cursor, &f) != -1)
+			fail_msg("%s", cases[i].what);
+	}
+}
+
 static void wire_ping_write__image(void **state)
 {
 	uint8_t bytes[WIRE_PING_BYTES];
@@ -254,7 +324,7 @@ static void wire_frame_next__refuses_data(void **state)
 		{"fragment, prev 0", 20, 10, 0},
 		{"fragment, prev 2", 20, 10, 2},
 		{"fragment, prev 257", 20, 9, 1},
-		{"unknown type", 20, 0, 9},
+		{"unknown type", 20, 0, 10},
 		{"type 3", 20, 0, 3},
 		{"type 6", 20, 0, 6},
 		{"type 7", 20, 0, 7},
@@ -353,6 +423,8 @@ int main(void)
 		cmocka_unit_test(wire_data_write__image),
 		cmocka_unit_test(wire_probe_write__image),
 		cmocka_unit_test(wire_ping_write__image),
+		cmocka_unit_test(wire_part__image),
+		cmocka_unit_test(wire_frame_next__refuses_parts),
 		cmocka_unit_test(wire_frame_next__each_kind),
 		cmocka_unit_test(wire_frame_next__empty_packet),
 		cmocka_unit_test(wire_frame_next__refuses_data),
