@@ -4,8 +4,6 @@
 #include "dataplane/core/tunnel.h"
 #include "dataplane/core/wire.h"
 
-/* The data plane's, dataplane/dpdk/path.c: both must size windows alike. */
-#define LOSS_BUDGET 0.01
 /* Of a fragment: what is left of a WAN MTU that is too small for anything. */
 #define PIECE_BYTES_MIN 64u
 
@@ -96,7 +94,7 @@ static uint64_t buffer_bytes(const struct admission_ask *ask, const struct admis
 		.tx_bps = window_bps(ask, end),
 		.rx_bps = window_bps(ask, !end),
 		.rtt_ns = admission_min(medium->rtt_ns, ADMISSION_RTT_MAX_NS),
-		.loss = LOSS_BUDGET,
+		.loss = TUNNEL_LOSS_BUDGET,
 	};
 	struct tunnel_sizes sizes;
 

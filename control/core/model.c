@@ -10,9 +10,9 @@ static const char *const kind_names[KIND_COUNT][2] = {
 };
 
 static const struct class_info classes[MODEL_CLASS_COUNT] = {
-	{.name = "lossless", .id = 0, .dscp = 34},
-	{.name = "bulk", .id = 1, .dscp = 10},
-	{.name = "control", .id = 2, .dscp = 46},
+	{.name = "lossless", .id = 0, .dscp = 34, .rank = 1},
+	{.name = "bulk", .id = 1, .dscp = 10, .rank = 2},
+	{.name = "control", .id = 2, .dscp = 46, .rank = 0},
 };
 
 static bool is_alphanumeric(char c)

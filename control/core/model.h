@@ -256,6 +256,7 @@ struct class_info {
 	const char *name;
 	uint8_t id;
 	uint8_t dscp; /* of the outer packets */
+	uint8_t rank; /* 0 is served first: outbound.c in the gateway */
 };
 
 /* 1 to 63 of [A-Za-z0-9._-], the first one a letter or digit. */

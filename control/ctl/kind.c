@@ -59,6 +59,9 @@ static const struct field class_fields[] = {
 	{"NAME", "name", FIELD_TEXT},
 	{"ID", "spec.id", FIELD_TEXT},
 	{"DSCP", "spec.dscp", FIELD_TEXT},
+	{"PRIORITY", "spec.priority", FIELD_TEXT},
+	{"RECOVERY", "spec.recovery", FIELD_TEXT},
+	{"SEALING", "spec.sealing", FIELD_TEXT},
 	{NULL},
 };
 

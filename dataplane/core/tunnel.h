@@ -64,6 +64,9 @@ struct tunnel_config {
 	uint64_t rtt_ns;       /* what the link is said to have, until measured */
 };
 
+/* Losses that windows are made for without a loss of throughput: 1 %. */
+#define TUNNEL_LOSS_BUDGET 0.01
+
 /* How the windows follow from rate and round-trip time: see TRANSPORT.md, "Windows". */
 struct tunnel_demand {
 	uint64_t tx_bps, rx_bps; /* 0: the lane does not send, or does not receive */

@@ -3,9 +3,6 @@
 
 #include <rte_malloc.h>
 
-/* Losses that windows are made for without a loss of throughput: 1 %. */
-#define LOSS_BUDGET 0.01
-
 void path_demand_raise(struct path_demand *most, const struct path_demand *demand)
 {
 	most->tx_bps = RTE_MAX(most->tx_bps, demand->tx_bps);
@@ -26,7 +23,7 @@ static void sizes_wanted(const struct path_demand *demand, uint32_t peer_lanes, 
 		.tx_bps = lane == worker ? path_rate_clamped(demand->tx_bps) : 0,
 		.rx_bps = lane < peer_lanes ? path_rate_clamped(demand->rx_bps) : 0,
 		.rtt_ns = demand->rtt_ns,
-		.loss = LOSS_BUDGET,
+		.loss = TUNNEL_LOSS_BUDGET,
 	};
 
 	tunnel_sizes_for(&of_lane, sizes);

@@ -68,6 +68,7 @@ static void class_find__built_in(void **state)
 	assert_int_equal(model_class_find("lossless")->dscp, 34);
 	assert_int_equal(model_class_find("bulk")->id, 1);
 	assert_int_equal(model_class_find("control")->dscp, 46);
+	assert_int_equal(model_class_find("control")->rank, 0);
 	assert_null(model_class_find("gold"));
 	assert_null(model_class_at(3));
 }
