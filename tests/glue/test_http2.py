@@ -144,7 +144,9 @@ class Service(Fresh):
         self.assertEqual((status["gateways_connected"], status["revision"]), (0, 2))
         names = [item["name"] for item in self.daemon.get("/classes").json["items"]]
         self.assertEqual(names, ["lossless", "bulk", "control"])
-        self.assertEqual(self.daemon.get("/classes/bulk").json["spec"], {"id": 1, "dscp": 10})
+        self.assertEqual(self.daemon.get("/classes/bulk").json["spec"],
+                         {"id": 1, "dscp": 10, "priority": 2, "recovery": ["credit", "arq"],
+                          "loss_budget_percent": 1, "sealing": "aes-256-gcm"})
         text = self.daemon.get("/openapi.yaml").text
         self.assertTrue(text.startswith("openapi: 3.1"))
         for path in ("/v1/apply", "/v1/paths/{name}", "/v1/gateways/{name}/intent"):
