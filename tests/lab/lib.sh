@@ -193,6 +193,15 @@ moves() { # MINIMUM-BPS ADDRESS PORT IPERF-OPTIONS...
 	((bps >= minimum))
 }
 
+# The same; when one is missing, with what the gateways and the lab dropped.
+pings_show() {
+	pings "$@" || {
+		drops_show
+		lab lost
+		return 1
+	}
+}
+
 # stream_start ADDRESS PORT SECONDS [SIZE]: so long at most; whoever looks at it ends it.
 stream_start() {
 	at host-b python3 "$TESTS/stream.py" receive "$1" "$2" $(($3 + 10)) >"$WORK/stream" &

@@ -62,7 +62,7 @@ scene_sizes() { # LAN-MTU
 	sleep 0.5 # what the transfer before left in the lab's queues
 	for size in 0 1 64 1372 1400 1472 $(($1 - 29)) $(($1 - 28)); do
 		((size + 28 <= $1)) || continue
-		check "echo of $size bytes" pings "$HOST_B" 5 -s "$size" -M "do"
+		check "echo of $size bytes" pings_show "$HOST_B" 5 -s "$size" -M "do"
 	done
 }
 
