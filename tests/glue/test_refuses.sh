@@ -72,6 +72,7 @@ refuses() {
 
 # nsenter becomes the gateway, so that RUNNING is its own process.
 start_first() {
+	: >"$WORK/first.log" # or the life before is taken for this one
 	nsenter --net="/run/netns/$NS" "$GATEWAY" --config "$WORK/first.yaml" 2>"$WORK/first.log" &
 	RUNNING=$!
 	for _ in $(seq 200); do
