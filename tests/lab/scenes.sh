@@ -11,6 +11,7 @@ scene_path_under_traffic() {
 	step "best effort, before any path"
 	must "the kernels route between the sites" pings "$HOST_B" 10
 	must "IPv6 too" pings "$HOST_B6" 10
+	check "a path of 1 Gb/s, as in README, fits" lab ctl offer --from a --to b --rate 1G
 	step "a path comes up under traffic"
 	unreachable_watch
 	stream_start "$HOST_B" 5555 30
